@@ -1,0 +1,1 @@
+//! nodeproxy: a memcache reverse proxy.

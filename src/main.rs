@@ -1,0 +1,3 @@
+//! The nodeproxy binary.
+
+fn main() {}
