@@ -1,3 +1,53 @@
-//! The nodeproxy binary.
+//! The nodeproxy binary: flags, logger, run. The only place that exits.
 
-fn main() {}
+use log::LevelFilter;
+use nodeproxy::config::flags::{self, Command};
+use nodeproxy::reactor::Reactor;
+use simple_logger::SimpleLogger;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The command line was wrong.
+const EXIT_USAGE: u8 = 2;
+/// The proxy could not start, or could not go on.
+const EXIT_FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|it| it.to_string_lossy().into_owned()).collect();
+    let config = match flags::parse(&arguments) {
+        Ok(Command::Run(config)) => config,
+        Ok(Command::Print(text)) => return print(&text),
+        Err(wrong) => return fail(EXIT_USAGE, &format!("{wrong} (nodeproxy --help tells more)")),
+    };
+    let level = match config.verbosity {
+        0 => LevelFilter::Info,
+        1 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    let logger = SimpleLogger::new().with_level(level).with_utc_timestamps();
+    if let Err(error) = logger.init() {
+        return fail(EXIT_FAILURE, &error.to_string());
+    }
+    match Reactor::new(&config) {
+        Err(error) => fail(EXIT_FAILURE, &error.0),
+        Ok(mut reactor) => match reactor.run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(EXIT_FAILURE, &error.to_string()),
+        },
+    }
+}
+
+/// To standard output; a reader that is gone is no reason to panic.
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_FAILURE),
+    }
+}
+
+fn fail(code: u8, why: &str) -> ExitCode {
+    // Nobody is left to be told when standard error is gone too.
+    let _ = writeln!(std::io::stderr(), "nodeproxy: {why}");
+    ExitCode::from(code)
+}

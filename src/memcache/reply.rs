@@ -1,0 +1,206 @@
+//! Finds where one reply of a backend ends, and what it is. A reply is framed by its own first
+//! word, never by what was asked.
+
+use super::number::unsigned;
+use super::words::Words;
+use super::{KEY_BYTES_MAX, Malformed, REPLY_LINE_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::ring::Ring;
+use std::ops::Range;
+
+/// A whole reply, or a whole part of one, at the head of the ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What it is.
+    pub form: Form,
+    /// The key that a value is for; positions are counted from the head of the ring.
+    pub key: Range<usize>,
+    /// Its bytes.
+    pub len: usize,
+}
+
+/// The kinds of reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `VALUE ...`, its data, and the `END` behind it.
+    Hit,
+    /// `VALUE ...` and its data; more values or an `END` will follow.
+    Value,
+    /// `END`.
+    End,
+    /// One line.
+    Line(Word),
+}
+
+/// What a line begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are memcached's own words")]
+pub enum Word {
+    Stored,
+    NotStored,
+    Exists,
+    NotFound,
+    Deleted,
+    Touched,
+    Number,
+    Ok,
+    Version,
+    Error,
+    ClientError,
+    ServerError,
+}
+
+impl Word {
+    /// Whether it says that the request failed.
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::Error | Self::ClientError | Self::ServerError)
+    }
+
+    fn of(line: &[u8]) -> Result<Self, Malformed> {
+        Ok(match line {
+            b"STORED" => Self::Stored,
+            b"NOT_STORED" => Self::NotStored,
+            b"EXISTS" => Self::Exists,
+            b"NOT_FOUND" => Self::NotFound,
+            b"DELETED" => Self::Deleted,
+            b"TOUCHED" => Self::Touched,
+            b"OK" => Self::Ok,
+            [b'0'..=b'9', ..] if unsigned(line.trim_ascii_end()).is_some() => Self::Number,
+            _ if begins(line, b"SERVER_ERROR") => Self::ServerError,
+            _ if begins(line, b"CLIENT_ERROR") => Self::ClientError,
+            _ if begins(line, b"ERROR") => Self::Error,
+            _ if begins(line, b"VERSION") => Self::Version,
+            _ => return Err(Malformed),
+        })
+    }
+}
+
+/// Whether the first word of `line` is `word`; memcached itself writes `ERROR: ...` at times.
+fn begins(line: &[u8], word: &[u8]) -> bool {
+    line.strip_prefix(word).is_some_and(|rest| matches!(rest.first(), None | Some(b' ' | b':')))
+}
+
+/// The state machine.
+#[derive(Debug, Default)]
+pub struct ReplyParser {
+    /// The value that is being read, or was read and waits for its `END`.
+    value: Option<Value>,
+    /// Bytes, from the head of the ring, that hold no end of the line being read.
+    scanned: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Value {
+    key: Range<usize>,
+    /// Bytes of the line and of the data, from the head of the ring.
+    end: usize,
+    checked: bool,
+}
+
+impl ReplyParser {
+    /// The first whole reply in `input`, once it is there. `joined` asks for a value and its `END`
+    /// as one reply. `scratch` is used when a line wraps around the ring's end.
+    pub fn advance(
+        &mut self,
+        input: &Ring,
+        joined: bool,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Reply>, Malformed> {
+        loop {
+            let start = match &mut self.value {
+                None => 0,
+                Some(value) => {
+                    if !value.is_whole(input)? {
+                        return Ok(None);
+                    }
+                    if !joined {
+                        let value = self.value.take().ok_or(Malformed)?;
+                        return Ok(Some(self.reply(Form::Value, value.key, value.end)));
+                    }
+                    value.end
+                }
+            };
+            let Some(end) = self.line_end(input, start)? else {
+                return Ok(None);
+            };
+            let line = match input.slice(start..end - 1, scratch) {
+                [line @ .., b'\r'] => line,
+                line => line,
+            };
+            if line.starts_with(b"VALUE ") {
+                if self.value.is_some() {
+                    return Err(Malformed);
+                }
+                self.value = Some(Value::announced(line, end)?);
+                continue;
+            }
+            let value = self.value.take();
+            let form = match (line, &value) {
+                (b"END", None) => Form::End,
+                (b"END", Some(_)) => Form::Hit,
+                _ => Form::Line(Word::of(line)?),
+            };
+            let key = value.map_or(0..0, |value| value.key);
+            return Ok(Some(self.reply(form, key, end)));
+        }
+    }
+
+    /// Bytes that the ring must hold before the parser can go on, as far as it knows.
+    pub fn wanted(&self) -> usize {
+        self.value.as_ref().map_or(0, |value| value.end)
+    }
+
+    fn reply(&mut self, form: Form, key: Range<usize>, len: usize) -> Reply {
+        self.scanned = 0;
+        Reply { form, key, len }
+    }
+
+    /// Where the line that begins at `start` ends.
+    fn line_end(&mut self, input: &Ring, start: usize) -> Result<Option<usize>, Malformed> {
+        match input.find(b'\n', self.scanned.max(start)) {
+            Some(at) => {
+                self.scanned = at + 1;
+                Ok(Some(at + 1))
+            }
+            None if input.len() - start > REPLY_LINE_BYTES_MAX => Err(Malformed),
+            None => {
+                self.scanned = input.len();
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Value {
+    /// `VALUE key flags bytes [cas]`, a line that ends at `line_end`. A cas number may be missing
+    /// where one was asked for: some servers have none.
+    fn announced(line: &[u8], line_end: usize) -> Result<Self, Malformed> {
+        let mut words = Words::new(line, "VALUE ".len());
+        let key = words.next().ok_or(Malformed)?;
+        let flags = words.next().ok_or(Malformed)?;
+        let bytes = words.next().ok_or(Malformed)?;
+        if let Some(cas) = words.next() {
+            unsigned(&line[cas]).ok_or(Malformed)?;
+        }
+        let bytes = unsigned(&line[bytes]).ok_or(Malformed)?;
+        if unsigned(&line[flags]).is_none()
+            || key.len() > KEY_BYTES_MAX
+            || bytes > VALUE_BYTES_MAX as u64
+            || words.next().is_some()
+        {
+            return Err(Malformed);
+        }
+        Ok(Self { key, end: line_end + bytes as usize + 2, checked: false })
+    }
+
+    /// Whether all of it is there; and then it has to end as it should.
+    fn is_whole(&mut self, input: &Ring) -> Result<bool, Malformed> {
+        if self.checked {
+            return Ok(true);
+        }
+        if input.len() < self.end {
+            return Ok(false);
+        }
+        self.checked = input.has(self.end - 2, b"\r\n");
+        if self.checked { Ok(true) } else { Err(Malformed) }
+    }
+}

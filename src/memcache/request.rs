@@ -1,0 +1,190 @@
+//! Finds where one request of a client ends, and what it asks.
+
+use super::line::{self, Line, Refusal, Verdict};
+use super::{GET_LINE_BYTES_MAX, LINE_BYTES_MAX};
+use crate::ring::Ring;
+use crate::scan;
+
+/// The next thing that the input holds; all lengths are counted from the head of the ring, and are
+/// the caller's to consume.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing whole yet; the ring has to hold `total` bytes before anything changes.
+    Partial {
+        /// Bytes.
+        total: usize,
+    },
+    /// A whole request.
+    Request(Request),
+    /// The line of a request whose value is longer than the proxy takes. The value is skipped and
+    /// then refused; what the line says has to be done now.
+    Oversize(Request),
+    /// Bytes that mean nothing: a refused value goes by.
+    Skip(usize),
+    /// A request that is answered with an error; or with nothing, when it said `noreply`.
+    Refused {
+        /// The error.
+        refusal: Refusal,
+        /// Whether the client wants no answer.
+        noreply: bool,
+        /// Its bytes.
+        len: usize,
+    },
+    /// A line without an end: nothing that follows can be understood.
+    Endless,
+}
+
+/// A whole request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What its line says.
+    pub line: Line,
+    /// Bytes of its line, with the line end.
+    pub line_len: usize,
+    /// Bytes of all of it.
+    pub len: usize,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct RequestParser {
+    state: State,
+    /// Bytes; a longer value is refused.
+    value_bytes_max: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    /// In a line, of which `scanned` bytes hold no end. `odd`: it holds control bytes.
+    Line { scanned: usize, odd: bool },
+    /// Behind the line of this request, in its value.
+    Value(Request),
+    /// In a value that was refused.
+    Swallow { left: usize, refusal: Refusal, noreply: bool },
+}
+
+const START: State = State::Line { scanned: 0, odd: false };
+
+impl RequestParser {
+    /// At the start of a request. Values of more than `value_bytes_max` bytes will be refused.
+    pub fn new(value_bytes_max: usize) -> Self {
+        Self { state: START, value_bytes_max }
+    }
+
+    /// Goes on where it stopped. `scratch` is used when a line wraps around the ring's end.
+    pub fn advance(&mut self, input: &Ring, scratch: &mut Vec<u8>) -> Step {
+        match &mut self.state {
+            State::Line { scanned, odd } => match line_end(input, scanned, odd) {
+                Some(end) => {
+                    let odd = *odd;
+                    self.state = START;
+                    self.line(input, end, odd, scratch)
+                }
+                None => unfinished(input),
+            },
+            State::Value(request) => match value_end(input, request) {
+                Some(step) => {
+                    self.state = START;
+                    step
+                }
+                None => Step::Partial { total: request.len },
+            },
+            State::Swallow { left, refusal, noreply } => {
+                let count = input.len().min(*left);
+                *left -= count;
+                if *left > 0 && count == 0 {
+                    return Step::Partial { total: 1 };
+                }
+                if *left > 0 {
+                    return Step::Skip(count);
+                }
+                let refused = Step::Refused { refusal: *refusal, noreply: *noreply, len: count };
+                self.state = START;
+                refused
+            }
+        }
+    }
+
+    /// Understands the line of `line_len` bytes at the head of the ring.
+    fn line(&mut self, input: &Ring, line_len: usize, odd: bool, scratch: &mut Vec<u8>) -> Step {
+        let line = match input.slice(0..line_len - 1, scratch) {
+            [line @ .., b'\r'] => line,
+            line => line,
+        };
+        match line::understand(line, odd) {
+            Verdict::Ask(line) => self.request(input, line, line_len),
+            Verdict::Refuse(refusal) => Step::Refused { refusal, noreply: false, len: line_len },
+            Verdict::Swallow { value, refusal, noreply } => {
+                self.state = State::Swallow { left: value + 2, refusal, noreply };
+                Step::Skip(line_len)
+            }
+        }
+    }
+
+    /// A request, when its value is there too.
+    fn request(&mut self, input: &Ring, line: Line, line_len: usize) -> Step {
+        let Some(value) = line.value else {
+            return Step::Request(Request { line, line_len, len: line_len });
+        };
+        let request = Request { len: line_len + value + 2, line, line_len };
+        if value > self.value_bytes_max {
+            let noreply = request.line.noreply;
+            self.state = State::Swallow { left: value + 2, refusal: Refusal::TooLarge, noreply };
+            return Step::Oversize(request);
+        }
+        if let Some(step) = value_end(input, &request) {
+            return step;
+        }
+        let total = request.len;
+        self.state = State::Value(request);
+        Step::Partial { total }
+    }
+}
+
+/// Bytes of the line at the head of the ring, its end included. Notes how far it looked, and
+/// whether it saw control bytes within the line.
+#[inline]
+fn line_end(input: &Ring, scanned: &mut usize, odd: &mut bool) -> Option<usize> {
+    loop {
+        let (first, second) = input.pieces(*scanned..input.len());
+        let Some(at) = scan::find_below(first, b' ')
+            .or_else(|| scan::find_below(second, b' ').map(|at| first.len() + at))
+        else {
+            *scanned = input.len();
+            return None;
+        };
+        let at = *scanned + at;
+        match input.byte(at) {
+            b'\n' => return Some(at + 1),
+            b'\r' if at + 1 == input.len() => {
+                *scanned = at;
+                return None;
+            }
+            b'\r' if input.byte(at + 1) == b'\n' => return Some(at + 2),
+            _ => *odd = true,
+        }
+        *scanned = at + 1;
+    }
+}
+
+/// A line whose end has not come: only a retrieval may be long.
+fn unfinished(input: &Ring) -> Step {
+    let retrieval = input.has(0, b"get ") || input.has(0, b"gets ");
+    let bytes_max = if retrieval { GET_LINE_BYTES_MAX } else { LINE_BYTES_MAX };
+    match input.len() {
+        len if len > bytes_max => Step::Endless,
+        len => Step::Partial { total: len + 1 },
+    }
+}
+
+/// The request, once its value is there; or what is wrong with the value's end.
+fn value_end(input: &Ring, request: &Request) -> Option<Step> {
+    if input.len() < request.len {
+        return None;
+    }
+    if input.has(request.len - 2, b"\r\n") {
+        return Some(Step::Request(request.clone()));
+    }
+    let noreply = request.line.noreply;
+    Some(Step::Refused { refusal: Refusal::BadChunk, noreply, len: request.len })
+}

@@ -1,0 +1,174 @@
+//! One backend: its links, and its health, which is counted over all of them.
+
+use super::limits::{PROBE_PAUSE_MAX, PROBE_PAUSE_MIN, STABLE_AFTER};
+use super::link::LinkId;
+use crate::time::Time;
+
+/// Whether a backend is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It is; its last `failures` answers were none.
+    Up {
+        /// Failures in a row.
+        failures: u32,
+        /// When it came up.
+        since: Time,
+    },
+    /// It is not: whatever is asked fails at once, until a probe is answered.
+    Down {
+        /// When it went down.
+        since: Time,
+        /// When the next probe is due, unless one is under way.
+        probe_at: Time,
+    },
+}
+
+/// A memcached of the configuration.
+pub(super) struct Backend {
+    /// As the operator named it.
+    pub name: String,
+    /// The links, by lane. A lane without a link gets one when it is asked.
+    pub(super) lanes: Vec<Option<LinkId>>,
+    pub(super) health: Health,
+    /// The link that asks whether it is up again.
+    pub(super) probe: Option<LinkId>,
+    /// Whether the log has said that it is up, or down.
+    pub(super) announced: bool,
+    /// Microseconds before the next probe.
+    pause: u64,
+    pub(super) limits: Limits,
+}
+
+/// What a backend is allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Microseconds until a request is late.
+    pub timeout: u64,
+    /// Microseconds until a link that has not opened is given up.
+    pub connect_timeout: u64,
+    /// Failures in a row that make it down.
+    pub failures_max: u32,
+}
+
+impl Backend {
+    pub(super) fn new(name: String, lanes: usize, limits: Limits, now: Time) -> Self {
+        Self {
+            name,
+            lanes: vec![None; lanes],
+            health: Health::Up { failures: 0, since: now },
+            probe: None,
+            announced: false,
+            pause: PROBE_PAUSE_MIN,
+            limits,
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.health, Health::Up { .. })
+    }
+
+    /// It answered.
+    #[inline]
+    pub(super) fn succeeded(&mut self) {
+        if let Health::Up { failures, .. } = &mut self.health {
+            *failures = 0;
+        }
+    }
+
+    /// It failed to answer. Returns whether that was once too often, and it is down now.
+    /// `jitter` is any number; it spreads the probes of many proxies.
+    pub(super) fn failed(&mut self, now: Time, jitter: u64) -> bool {
+        let Health::Up { failures, since } = &mut self.health else {
+            return false;
+        };
+        *failures += 1;
+        if *failures < self.limits.failures_max {
+            return false;
+        }
+        if now.since(*since) >= STABLE_AFTER {
+            self.pause = PROBE_PAUSE_MIN;
+        }
+        let probe_at = self.next_probe(now, jitter);
+        self.health = Health::Down { since: now, probe_at };
+        true
+    }
+
+    /// A probe failed: the next one waits longer. Returns when it is due.
+    pub(super) fn probe_failed(&mut self, now: Time, jitter: u64) -> Option<Time> {
+        self.probe = None;
+        let at = self.next_probe(now, jitter);
+        let Health::Down { probe_at, .. } = &mut self.health else {
+            return None;
+        };
+        *probe_at = at;
+        Some(at)
+    }
+
+    /// A probe was answered. Returns for how many microseconds it was down.
+    pub(super) fn recovered(&mut self, now: Time) -> u64 {
+        self.probe = None;
+        let since = match self.health {
+            Health::Down { since, .. } | Health::Up { since, .. } => since,
+        };
+        self.health = Health::Up { failures: 0, since: now };
+        now.since(since)
+    }
+
+    /// The pause grows by half each time, with a tenth of chance.
+    fn next_probe(&mut self, now: Time, jitter: u64) -> Time {
+        let pause = self.pause;
+        self.pause = (pause + pause / 2).min(PROBE_PAUSE_MAX);
+        now.after(pause + jitter % (pause / 10))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { timeout: 1, connect_timeout: 1, failures_max: 2 };
+
+    fn probe_at(backend: &Backend) -> Time {
+        match backend.health {
+            Health::Down { probe_at, .. } => probe_at,
+            Health::Up { .. } => panic!("up"),
+        }
+    }
+
+    #[test]
+    fn it_is_down_after_failures_in_a_row_only() {
+        let start = Time::from_micros(0);
+        let mut backend = Backend::new("a".into(), 1, LIMITS, start);
+        assert!(!backend.failed(start, 0));
+        backend.succeeded();
+        assert!(!backend.failed(start, 0));
+        assert!(backend.failed(start, 0));
+        assert!(!backend.failed(start, 0), "it is down already");
+        assert_eq!(probe_at(&backend), start.after(PROBE_PAUSE_MIN));
+    }
+
+    #[test]
+    fn probes_come_ever_more_slowly_and_so_does_a_backend_that_flaps() {
+        let mut now = Time::from_micros(0);
+        let mut backend = Backend::new("a".into(), 1, LIMITS, now);
+        backend.failed(now, 0);
+        backend.failed(now, 0);
+        let mut pauses = vec![probe_at(&backend).since(now)];
+        for _ in 0..12 {
+            now = probe_at(&backend);
+            backend.probe_failed(now, 7);
+            pauses.push(probe_at(&backend).since(now));
+        }
+        assert!(pauses.is_sorted(), "{pauses:?}");
+        assert!(pauses[1] > pauses[0] && *pauses.last().expect("some") >= PROBE_PAUSE_MAX);
+        backend.recovered(now);
+        backend.failed(now, 0);
+        backend.failed(now, 0);
+        assert_eq!(probe_at(&backend).since(now), PROBE_PAUSE_MAX, "it flapped");
+        backend.recovered(now);
+        now = now.after(STABLE_AFTER);
+        backend.failed(now, 0);
+        backend.failed(now, 0);
+        assert_eq!(probe_at(&backend).since(now), PROBE_PAUSE_MIN, "it was stable");
+    }
+}

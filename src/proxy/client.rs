@@ -1,0 +1,264 @@
+//! One client: what it sent, what it is owed, and whether it may ask for more.
+
+use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX};
+use super::replies::{Place, Replies, Slot};
+use crate::memcache::request::{Request, RequestParser};
+use crate::ring::Ring;
+use crate::stock::Stock;
+use crate::table::Table;
+
+crate::id! {
+    /// Names a client.
+    ClientId
+}
+
+/// What may still come from a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Anything.
+    Open,
+    /// What has been received; the client will not send more.
+    Ended,
+    /// Nothing: it said `quit`, or what it sent cannot be understood, or the proxy stops.
+    Over,
+}
+
+/// What the shell knows of a socket. An event comes once; what it said holds until the socket says
+/// otherwise.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Readiness {
+    /// It has bytes that were not read, or has ended.
+    pub readable: bool,
+    /// It takes bytes.
+    pub writable: bool,
+    /// Its peer will send no more: a short read is not the last one.
+    pub ended: bool,
+}
+
+/// What the shell needs to read.
+pub struct Fillable<'a, S> {
+    /// Where from.
+    pub socket: &'a mut S,
+    /// Where to.
+    pub input: &'a mut Ring,
+    /// What is to be noted.
+    pub readiness: &'a mut Readiness,
+}
+
+/// A retrieval of many keys that is being taken up, key by key.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    /// The request at the head of the input.
+    pub request: Request,
+    /// Where the next key is looked for.
+    pub at: usize,
+}
+
+/// A client's connection.
+pub struct Client<S> {
+    /// Cargo: the core owns the socket, but without a bound on `S` it cannot touch it.
+    pub socket: S,
+    /// Bytes that it sent and that are not understood yet.
+    pub input: Ring,
+    /// Bytes on their way to it.
+    pub output: Ring,
+    /// The shell's notes.
+    pub readiness: Readiness,
+    pub(super) parser: RequestParser,
+    pub(super) replies: Replies,
+    pub(super) gathering: Option<Gathering>,
+    pub(super) reading: Reading,
+    /// The pool that it asks.
+    pub(super) pool: usize,
+    /// Which of a backend's links carries its requests: always the same one, so that it reads what
+    /// it wrote.
+    pub(super) lane: usize,
+    /// Bytes that the input must hold before there is a whole request in it; 0 while it has not
+    /// been looked through.
+    pub(super) wanted: usize,
+    /// Whether its next request waits for a link that has too much to write.
+    pub(super) blocked: bool,
+    /// Whether it is on the list of those to be flushed.
+    dirty: bool,
+    /// Whether it is on the list of those to be served again.
+    queued: bool,
+}
+
+impl<S> Client<S> {
+    pub(super) fn new(socket: S, pool: usize, lane: usize, value_bytes_max: usize) -> Self {
+        Self {
+            socket,
+            input: Ring::new(),
+            output: Ring::new(),
+            readiness: Readiness { writable: true, ..Readiness::default() },
+            parser: RequestParser::new(value_bytes_max),
+            replies: Replies::new(),
+            gathering: None,
+            reading: Reading::Open,
+            pool,
+            lane,
+            wanted: 0,
+            blocked: false,
+            dirty: false,
+            queued: false,
+        }
+    }
+
+    /// Whether another request of it is taken up: not while it is owed as much as it may be.
+    pub(super) fn may_ask(&self) -> bool {
+        self.reading != Reading::Over
+            && !self.blocked
+            && self.replies.len() < PLACES_MAX
+            && self.output.len() + self.replies.held() < REPLY_BYTES_MAX
+    }
+
+    /// The socket and the ring to fill from it, when there is something to read and it may be.
+    pub(super) fn fillable(&mut self, stock: &mut Stock) -> Option<Fillable<'_, S>> {
+        if !self.readiness.readable || self.reading != Reading::Open || !self.may_ask() {
+            return None;
+        }
+        let total = self.wanted.max(self.input.len() + 1).max(CLIENT_READ_BYTES);
+        self.input.reserve(stock, total);
+        let Self { socket, input, readiness, .. } = self;
+        Some(Fillable { socket, input, readiness })
+    }
+
+    /// Whether there is something to do for it that was put off.
+    pub(super) fn is_behind(&self) -> bool {
+        let unread = self.readiness.readable && self.reading == Reading::Open;
+        let unparsed = self.wanted == 0 && !self.input.is_empty();
+        self.may_ask() && (unread || unparsed)
+    }
+
+    /// Whether it will get nothing any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.reading != Reading::Open
+            && self.replies.is_empty()
+            && self.output.is_empty()
+            && (self.reading == Reading::Over || self.wanted > 0 || self.input.is_empty())
+    }
+
+    /// Takes no more from it.
+    pub(super) fn stop_reading(&mut self, stock: &mut Stock) {
+        self.reading = Reading::Over;
+        self.gathering = None;
+        self.input.clear();
+        self.input.release(stock);
+    }
+}
+
+/// All clients, and what is to be done for which of them.
+pub(super) struct Clients<S> {
+    table: Table<ClientId, Client<S>>,
+    dirty: Vec<ClientId>,
+    queued: Vec<ClientId>,
+}
+
+impl<S> Clients<S> {
+    pub(super) fn new() -> Self {
+        Self { table: Table::new(), dirty: Vec::new(), queued: Vec::new() }
+    }
+
+    pub(super) fn insert(&mut self, client: Client<S>) -> ClientId {
+        self.table.insert(client)
+    }
+
+    pub(super) fn remove(&mut self, id: ClientId) -> Option<Client<S>> {
+        self.table.remove(id)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client<S>> {
+        self.table.get_mut(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ClientId> {
+        self.table.ids()
+    }
+
+    /// Puts the reply at the head of `source` into its place, unless the client is gone.
+    #[inline]
+    pub(super) fn answer_from(
+        &mut self,
+        id: ClientId,
+        place: Place,
+        source: &Ring,
+        len: usize,
+        stock: &mut Stock,
+    ) {
+        if let Some(client) = self.table.get_mut(id) {
+            client.replies.fulfil_from(place, source, len, &mut client.output, stock);
+            mark(&mut client.dirty, id, &mut self.dirty);
+        }
+    }
+
+    /// Puts a reply into its place, unless the client is gone.
+    pub(super) fn answer(&mut self, id: ClientId, place: Place, reply: Slot, stock: &mut Stock) {
+        if let Some(client) = self.table.get_mut(id) {
+            client.replies.fulfil(place, reply, &mut client.output, stock);
+            mark(&mut client.dirty, id, &mut self.dirty);
+        }
+    }
+
+    /// Has it flushed at the end of the tick.
+    pub(super) fn mark_dirty(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            mark(&mut client.dirty, id, &mut self.dirty);
+        }
+    }
+
+    /// Has it served again in the next tick.
+    pub(super) fn queue(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            mark(&mut client.queued, id, &mut self.queued);
+        }
+    }
+
+    /// The link that it waited for has room again.
+    pub(super) fn unblock(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            client.blocked = false;
+            mark(&mut client.queued, id, &mut self.queued);
+        }
+    }
+
+    /// Whether clients wait to be served again.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
+    }
+
+    /// Those to be served again.
+    pub(super) fn take_queued(&mut self, into: &mut Vec<ClientId>) {
+        into.clear();
+        std::mem::swap(into, &mut self.queued);
+        for id in into {
+            if let Some(client) = self.table.get_mut(*id) {
+                client.queued = false;
+            }
+        }
+    }
+
+    /// Those to be flushed.
+    pub(super) fn take_dirty(&mut self, into: &mut Vec<ClientId>) {
+        into.clear();
+        std::mem::swap(into, &mut self.dirty);
+        for id in into {
+            if let Some(client) = self.table.get_mut(*id) {
+                client.dirty = false;
+            }
+        }
+    }
+}
+
+/// Puts `id` on `list` unless it is there already.
+#[inline]
+pub(super) fn mark<Id>(flag: &mut bool, id: Id, list: &mut Vec<Id>) {
+    if !*flag {
+        *flag = true;
+        list.push(id);
+    }
+}

@@ -1,0 +1,50 @@
+//! Why connections end.
+
+use std::fmt;
+use std::io::ErrorKind;
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// The peer closed it.
+    Hangup,
+    /// The system says so.
+    Error(ErrorKind),
+    /// It could not be opened in time.
+    ConnectTimeout,
+    /// A request was not answered in time.
+    Late,
+    /// A probe was not answered in time.
+    ProbeTimeout,
+    /// It owed replies and sent nothing for too long.
+    Silent,
+    /// What it sent is not the protocol.
+    Malformed,
+    /// It answered what was not asked.
+    Unsolicited,
+    /// It refused a value, and may take its bytes for requests.
+    ValueRefused,
+    /// Its backend is down, or it carries nothing any more.
+    Retired,
+    /// The client has got everything that it will get.
+    Done,
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Hangup => "connection closed by peer",
+            Self::Error(kind) => return kind.fmt(f),
+            Self::ConnectTimeout => "connecting timed out",
+            Self::Late => "requests timed out",
+            Self::ProbeTimeout => "probe timed out",
+            Self::Silent => "no reply for too long",
+            Self::Malformed => "reply that is not the memcache protocol",
+            Self::Unsolicited => "reply that nobody asked for",
+            Self::ValueRefused => "value refused before it was read",
+            Self::Retired => "retired",
+            Self::Done => "done",
+        };
+        f.write_str(text)
+    }
+}

@@ -1,0 +1,44 @@
+//! The ceilings of everything that grows, and the paces of everything that repeats.
+
+/// Requests of one client that are taken up in one tick, so that a long pipeline leaves room for
+/// the other clients.
+pub const REQUESTS_PER_TICK: usize = 128;
+
+/// Keys of one retrieval that are taken up at once.
+pub const KEYS_PER_TURN: usize = 256;
+
+/// Replies that one client may be owed; it is not read from while it is owed more.
+pub const PLACES_MAX: usize = 1024;
+
+/// Bytes of replies that wait for one client; no further request of it is taken up beyond.
+pub const REPLY_BYTES_MAX: usize = 1 << 18;
+
+/// Bytes that wait to be written to one link; requests for it wait beyond.
+pub const LINK_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of one line with many keys to a backend; more keys go onto a further line.
+pub const BATCH_BYTES_MAX: usize = 1 << 13;
+
+/// Bytes read from a client at once.
+pub const CLIENT_READ_BYTES: usize = 1 << 14;
+
+/// Bytes read from a link at once.
+pub const LINK_READ_BYTES: usize = 1 << 16;
+
+/// Spare buffers kept for later, bytes.
+pub const SPARE_BYTES_MAX: usize = 8 << 20;
+
+/// The first pause before a backend that is down is probed, microseconds.
+pub const PROBE_PAUSE_MIN: u64 = 1_000_000;
+
+/// The longest pause between two probes, microseconds.
+pub const PROBE_PAUSE_MAX: u64 = 30_000_000;
+
+/// A backend that stayed up for so long, microseconds, has its earlier failures forgotten.
+pub const STABLE_AFTER: u64 = 60_000_000;
+
+/// A link that lived shorter than this, microseconds, is not opened again before this time is up.
+pub const LINK_PAUSE: u64 = 1_000_000;
+
+/// A link that has been silent for so many timeouts while replies are due is given up.
+pub const SILENT_TIMEOUTS: u64 = 3;

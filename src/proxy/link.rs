@@ -1,0 +1,323 @@
+//! One link: requests on their way to a backend, and who waits for each answer.
+
+use super::client::{ClientId, Fillable, Readiness};
+use super::close::Close;
+use super::limits::{BATCH_BYTES_MAX, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
+use super::replies::Place;
+use crate::memcache::line::Verb;
+use crate::memcache::reply::{Form, ReplyParser, Word};
+use crate::memcache::request::Request;
+use crate::ring::Ring;
+use crate::stock::Stock;
+use crate::time::Time;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+crate::id! {
+    /// Names a link.
+    LinkId
+}
+
+/// What a request in flight is, and so what may answer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A retrieval of one key.
+    Get,
+    /// One key of a retrieval of many.
+    Part,
+    /// The end of a line of many keys.
+    PartsEnd,
+    /// A value to be stored.
+    Store,
+    /// `delete`.
+    Delete,
+    /// `incr`, `decr`.
+    Count,
+    /// `touch`.
+    Touch,
+    /// The proxy's own question whether the backend is well.
+    Probe,
+}
+
+impl Kind {
+    /// The kind of a request; None when no backend is asked.
+    pub(super) const fn of(verb: Verb) -> Option<Self> {
+        Some(match verb {
+            Verb::Get | Verb::Gets => Self::Get,
+            Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Cas => {
+                Self::Store
+            }
+            Verb::Delete => Self::Delete,
+            Verb::Incr | Verb::Decr => Self::Count,
+            Verb::Touch => Self::Touch,
+            Verb::Version | Verb::Quit => return None,
+        })
+    }
+
+    /// Whether a reply of this form can be an answer. What cannot is the answer to something else,
+    /// and then no reply on the link can be trusted.
+    pub(super) const fn suits(self, form: Form) -> bool {
+        let Form::Line(word) = form else {
+            return match self {
+                Self::Get => matches!(form, Form::Hit | Form::End),
+                Self::Part => matches!(form, Form::Value | Form::End),
+                Self::PartsEnd => matches!(form, Form::End),
+                Self::Store | Self::Delete | Self::Count | Self::Touch | Self::Probe => false,
+            };
+        };
+        if word.is_error() {
+            return true;
+        }
+        match self {
+            Self::Get | Self::Part | Self::PartsEnd => false,
+            Self::Store => {
+                matches!(word, Word::Stored | Word::NotStored | Word::Exists | Word::NotFound)
+            }
+            Self::Delete => matches!(word, Word::Deleted | Word::NotFound),
+            Self::Count => matches!(word, Word::Number | Word::NotFound),
+            Self::Touch => matches!(word, Word::Touched | Word::NotFound),
+            Self::Probe => matches!(word, Word::Version),
+        }
+    }
+}
+
+/// A request in flight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Who waits; nobody, when the proxy asked for itself.
+    pub client: Option<ClientId>,
+    /// When it was asked; it is late one timeout after this.
+    pub asked_at: Time,
+    /// Where the answer goes.
+    pub place: Place,
+    /// What was asked.
+    pub kind: Kind,
+    /// Whether the client wants no answer.
+    pub quiet: bool,
+    /// Bytes of its key, which stands among the link's `keys`; 0 when it is not kept.
+    pub key_len: u8,
+}
+
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The shell has not been asked, or has not opened it yet.
+    Wanted,
+    /// It is being opened.
+    Connecting,
+    /// It carries requests.
+    Open,
+}
+
+/// What a link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It carries the requests of the clients of this lane.
+    Lane(usize),
+    /// It asks whether a backend that is down is up again.
+    Probe,
+    /// It takes no new requests: its backend went down.
+    Retired,
+}
+
+/// A connection to a backend.
+pub struct Link<S> {
+    /// Cargo, once the shell has opened it.
+    pub socket: Option<S>,
+    /// Bytes that the backend sent and that are not understood yet.
+    pub input: Ring,
+    /// Bytes on their way to it.
+    pub output: Ring,
+    /// The shell's notes.
+    pub readiness: Readiness,
+    pub(super) parser: ReplyParser,
+    /// Oldest first; a backend answers in the order that it was asked in.
+    pub(super) in_flight: VecDeque<Asked>,
+    /// How many of them, from the oldest on, were late and have been answered with an error; the
+    /// answers are skipped when they come.
+    pub(super) late: usize,
+    /// The keys of the retrievals in flight, oldest first.
+    pub(super) keys: Ring,
+    /// Bytes of the last line of many keys, while it has not been ended.
+    pub(super) batch: usize,
+    /// Clients whose next request waits until some of the output has been written.
+    pub(super) waiting: Vec<ClientId>,
+    pub(super) backend: usize,
+    pub(super) stage: Stage,
+    pub(super) role: Role,
+    pub(super) wanted_at: Time,
+    pub(super) heard_at: Time,
+    /// The earliest timer that is set for it.
+    pub(super) timer: Option<Time>,
+    pub(super) dirty: bool,
+}
+
+impl<S> Link<S> {
+    pub(super) fn new(backend: usize, role: Role, now: Time) -> Self {
+        Self {
+            socket: None,
+            input: Ring::new(),
+            output: Ring::new(),
+            readiness: Readiness::default(),
+            parser: ReplyParser::default(),
+            in_flight: VecDeque::new(),
+            late: 0,
+            keys: Ring::new(),
+            batch: 0,
+            waiting: Vec::new(),
+            backend,
+            stage: Stage::Wanted,
+            role,
+            wanted_at: now,
+            heard_at: now,
+            timer: None,
+            dirty: false,
+        }
+    }
+
+    /// Whether it carries requests.
+    pub fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
+    /// Notes a request that is being written to the output, and its key if the reply repeats it.
+    #[inline]
+    pub(super) fn ask(&mut self, asked: Asked, key: &[u8], stock: &mut Stock) {
+        self.in_flight.push_back(Asked { key_len: key.len() as u8, ..asked });
+        if !key.is_empty() {
+            self.keys.extend(stock, key);
+        }
+    }
+
+    /// The request that the next reply answers is done with.
+    #[inline]
+    pub(super) fn answered(&mut self) {
+        if let Some(asked) = self.in_flight.pop_front() {
+            self.keys.consume(usize::from(asked.key_len));
+            self.late = self.late.saturating_sub(1);
+        }
+    }
+
+    /// Writes one more key onto the line of many keys; begins one with `prefix` when there is none.
+    /// `key` has a space before it. Returns whether a line was begun.
+    #[inline]
+    pub(super) fn ask_part(
+        &mut self,
+        asked: Asked,
+        prefix: &[u8],
+        key: &[u8],
+        stock: &mut Stock,
+    ) -> bool {
+        let begun = self.batch == 0;
+        if self.batch > BATCH_BYTES_MAX {
+            self.end_batch(asked.asked_at, stock);
+        }
+        if self.batch == 0 {
+            self.output.extend(stock, prefix);
+        }
+        self.output.extend(stock, key);
+        self.batch += key.len();
+        self.ask(asked, &key[1..], stock);
+        begun
+    }
+
+    /// Whether `key`, a range of the input, is the key of the oldest request in flight.
+    #[inline]
+    pub(super) fn is_first_key(&self, key: &Range<usize>) -> bool {
+        let len = self.in_flight.front().map_or(0, |asked| usize::from(asked.key_len));
+        let (start, end) = self.keys.pieces(0..len);
+        key.len() == len
+            && self.input.has(key.start, start)
+            && self.input.has(key.start + start.len(), end)
+    }
+
+    /// Ends the line of many keys.
+    pub(super) fn end_batch(&mut self, now: Time, stock: &mut Stock) {
+        self.batch = 0;
+        self.output.extend(stock, b"\r\n");
+        let (kind, place) = (Kind::PartsEnd, Place::default());
+        let asked = Asked { client: None, asked_at: now, place, kind, quiet: true, key_len: 0 };
+        self.ask(asked, b"", stock);
+    }
+
+    /// Whether the backend is to blame for this end: not when it closes a link that is idle, and
+    /// not when it refuses a value that it cannot take.
+    pub(super) fn failed(&self, why: Close) -> bool {
+        match why {
+            Close::Hangup | Close::Error(_) => {
+                self.stage != Stage::Open || !self.in_flight.is_empty()
+            }
+            Close::ValueRefused | Close::Retired | Close::Done => false,
+            Close::ConnectTimeout
+            | Close::Late
+            | Close::ProbeTimeout
+            | Close::Silent
+            | Close::Malformed
+            | Close::Unsolicited => true,
+        }
+    }
+
+    /// The socket and the ring to fill from it, when there is something to read.
+    pub(super) fn fillable(&mut self, stock: &mut Stock) -> Option<Fillable<'_, S>> {
+        if !self.readiness.readable || self.stage != Stage::Open {
+            return None;
+        }
+        let total = self.parser.wanted().max(self.input.len() + 1).max(LINK_READ_BYTES);
+        self.input.reserve(stock, total);
+        let Self { socket, input, readiness, .. } = self;
+        Some(Fillable { socket: socket.as_mut()?, input, readiness })
+    }
+
+    /// When it has to be looked at again, whatever happens until then.
+    pub(super) fn deadline(&self, timeout: u64, connect_timeout: u64) -> Option<Time> {
+        let opened = match self.stage {
+            Stage::Wanted | Stage::Connecting => Some(self.wanted_at.after(connect_timeout)),
+            Stage::Open => None,
+        };
+        let late = self.in_flight.get(self.late).map(|asked| asked.asked_at.after(timeout));
+        let silent = self.silent_since().map(|at| at.after(timeout * SILENT_TIMEOUTS));
+        [opened, late, silent].into_iter().flatten().min()
+    }
+
+    /// Writes a request to the output, without what the backend need not see.
+    #[inline]
+    pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
+        let Request { line, line_len, len } = request;
+        if line.head + 2 == *line_len && input.byte(line.head) == b'\r' {
+            self.output.extend_from(stock, input, 0..*len);
+            return;
+        }
+        self.output.extend_from(stock, input, 0..line.head);
+        self.output.extend(stock, b"\r\n");
+        self.output.extend_from(stock, input, *line_len..*len);
+    }
+
+    /// Whether those that wait for it may go on.
+    pub(super) fn has_room(&self) -> bool {
+        !self.waiting.is_empty() && self.output.len() <= LINK_BYTES_MAX / 2
+    }
+
+    /// For how many microseconds it has been waiting to be open.
+    pub(super) fn opening_for(&self, now: Time) -> u64 {
+        now.since(self.wanted_at)
+    }
+
+    /// For how many microseconds the backend has owed a reply and sent nothing.
+    pub(super) fn silent_for(&self, now: Time) -> u64 {
+        self.silent_since().map_or(0, |since| now.since(since))
+    }
+
+    fn silent_since(&self) -> Option<Time> {
+        self.in_flight.front().map(|asked| asked.asked_at.max(self.heard_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_in_flight_is_small() {
+        assert!(size_of::<Asked>() <= 24, "{}", size_of::<Asked>());
+    }
+}

@@ -1,0 +1,313 @@
+//! All links and the backends they lead to: which link carries a request, and what becomes of a
+//! backend when its links fail.
+
+use super::backend::{Backend, Health};
+use super::client::{ClientId, mark};
+use super::close::Close;
+use super::limits::{LINK_BYTES_MAX, LINK_PAUSE};
+use super::link::{Asked, Kind, Link, LinkId, Role, Stage};
+use super::replies::Place;
+use super::timers::{Timers, Wake};
+use crate::stock::Stock;
+use crate::table::Table;
+use crate::time::Time;
+use log::{info, warn};
+
+/// All links, and what is to be done for which of them.
+pub(super) struct Links<S> {
+    table: Table<LinkId, Link<S>>,
+    pub(super) backends: Vec<Backend>,
+    pub(super) timers: Timers,
+    dirty: Vec<LinkId>,
+    wanted: Vec<LinkId>,
+    /// Links whose last line of many keys has not been ended.
+    batches: Vec<LinkId>,
+    /// Clients whose next request waits until the link has written some of what it has.
+    pub(super) released: Vec<ClientId>,
+    pub(super) closed: Vec<S>,
+    seed: u64,
+    stopping: bool,
+}
+
+impl<S> Links<S> {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            table: Table::new(),
+            backends: Vec::new(),
+            timers: Timers::default(),
+            dirty: Vec::new(),
+            wanted: Vec::new(),
+            batches: Vec::new(),
+            released: Vec::new(),
+            closed: Vec::new(),
+            seed: seed | 1,
+            stopping: false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link<S>> {
+        self.table.get_mut(id)
+    }
+
+    /// The link of this lane to this backend; opens one when there is none. None while the backend
+    /// is down.
+    #[inline]
+    pub(super) fn find(&mut self, backend: usize, lane: usize, now: Time) -> Option<LinkId> {
+        let to = &self.backends[backend];
+        if !to.is_up() {
+            return None;
+        }
+        let lane = lane % to.lanes.len();
+        match to.lanes[lane] {
+            Some(id) => Some(id),
+            None => Some(self.open(backend, Role::Lane(lane), now)),
+        }
+    }
+
+    /// A link that requests may be written to. It is flushed at the end of the tick, and looked at
+    /// when the request that is asked now would be late.
+    #[inline]
+    pub(super) fn asking(&mut self, id: LinkId, now: Time) -> Option<&mut Link<S>> {
+        let link = self.table.get_mut(id)?;
+        mark(&mut link.dirty, id, &mut self.dirty);
+        let late = now.after(self.backends[link.backend].limits.timeout);
+        if link.timer.is_none_or(|timer| timer > late) {
+            link.timer = Some(late);
+            self.timers.set(late, Wake::Link(id));
+        }
+        Some(link)
+    }
+
+    /// Whether the link has too much to write already; then the client is served again when it has
+    /// less.
+    #[inline]
+    pub(super) fn is_full(&mut self, id: LinkId, client: ClientId) -> bool {
+        let Some(link) = self.table.get_mut(id) else {
+            return false;
+        };
+        let full = link.output.len() > LINK_BYTES_MAX;
+        if full {
+            link.waiting.push(client);
+        }
+        full
+    }
+
+    /// Notes that the link's last line of many keys has to be ended.
+    pub(super) fn begin_batch(&mut self, id: LinkId) {
+        self.batches.push(id);
+    }
+
+    /// Ends all lines of many keys.
+    pub(super) fn end_batches(&mut self, now: Time, stock: &mut Stock) {
+        while let Some(id) = self.batches.pop() {
+            if let Some(link) = self.table.get_mut(id) {
+                link.end_batch(now, stock);
+            }
+        }
+    }
+
+    /// Opens links for all lanes of all backends.
+    pub(super) fn open_all(&mut self, now: Time) {
+        for backend in 0..self.backends.len() {
+            self.open_lanes(backend, now);
+        }
+    }
+
+    /// Has the shell open a link.
+    fn open(&mut self, backend: usize, role: Role, now: Time) -> LinkId {
+        let id = self.table.insert(Link::new(backend, role, now));
+        let to = &mut self.backends[backend];
+        match role {
+            Role::Lane(lane) => to.lanes[lane] = Some(id),
+            Role::Probe => to.probe = Some(id),
+            Role::Retired => {}
+        }
+        self.wanted.push(id);
+        self.set_timer(id);
+        id
+    }
+
+    fn open_lanes(&mut self, backend: usize, now: Time) {
+        for lane in 0..self.backends[backend].lanes.len() {
+            if self.backends[backend].lanes[lane].is_none() {
+                self.open(backend, Role::Lane(lane), now);
+            }
+        }
+    }
+
+    /// Whether there are links that the shell has to open.
+    pub(super) fn has_wanted(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// The links that the shell has to open.
+    pub(super) fn take_wanted(&mut self) -> Vec<(LinkId, usize)> {
+        let wanted = std::mem::take(&mut self.wanted);
+        let backend = |id: &LinkId| Some((*id, self.table.get(*id)?.backend));
+        wanted.iter().filter_map(backend).collect()
+    }
+
+    /// The link is open.
+    pub(super) fn connected(&mut self, id: LinkId) {
+        let Some(link) = self.table.get_mut(id) else {
+            return;
+        };
+        if link.stage != Stage::Connecting {
+            return;
+        }
+        link.stage = Stage::Open;
+        link.readiness.writable = true;
+        mark(&mut link.dirty, id, &mut self.dirty);
+        let to = &mut self.backends[link.backend];
+        if !to.announced && to.is_up() {
+            to.announced = true;
+            info!("backend {} up", to.name);
+        }
+    }
+
+    /// Sets a timer for the next moment at which the link has to be looked at.
+    pub(super) fn set_timer(&mut self, id: LinkId) {
+        let Some(link) = self.table.get_mut(id) else {
+            return;
+        };
+        let limits = self.backends[link.backend].limits;
+        link.timer = link.deadline(limits.timeout, limits.connect_timeout);
+        if let Some(at) = link.timer {
+            self.timers.set(at, Wake::Link(id));
+        }
+    }
+
+    /// The links to be flushed.
+    pub(super) fn take_dirty(&mut self, into: &mut Vec<LinkId>) {
+        into.clear();
+        std::mem::swap(into, &mut self.dirty);
+        for id in into {
+            if let Some(link) = self.table.get_mut(*id) {
+                link.dirty = false;
+            }
+        }
+    }
+
+    /// Has the link flushed at the end of the tick.
+    pub(super) fn mark_dirty(&mut self, id: LinkId) {
+        if let Some(link) = self.table.get_mut(id) {
+            mark(&mut link.dirty, id, &mut self.dirty);
+        }
+    }
+
+    /// Takes a link out, and decides what that means for its backend. The requests that were in
+    /// flight on it are the caller's to fail.
+    pub(super) fn close(&mut self, id: LinkId, why: Close, now: Time) -> Option<Link<S>> {
+        let mut link = self.table.remove(id)?;
+        self.closed.extend(link.socket.take());
+        self.released.append(&mut link.waiting);
+        let backend = link.backend;
+        match link.role {
+            Role::Lane(lane) => {
+                self.backends[backend].lanes[lane] = None;
+                if link.failed(why) {
+                    self.note_failure(backend, why, now);
+                }
+                self.reopen(&link, why, now);
+            }
+            Role::Probe => {
+                let jitter = self.random();
+                if let Some(at) = self.backends[backend].probe_failed(now, jitter) {
+                    self.timers.set(at, Wake::Backend(backend));
+                }
+            }
+            Role::Retired => {}
+        }
+        Some(link)
+    }
+
+    /// Puts a new link into the lane of one that is gone, now or, when that one did not live long,
+    /// a little later.
+    fn reopen(&mut self, gone: &Link<S>, why: Close, now: Time) {
+        let backend = gone.backend;
+        if self.stopping || !self.backends[backend].is_up() {
+            return;
+        }
+        if gone.failed(why) || now.since(gone.wanted_at) >= LINK_PAUSE {
+            self.open_lanes(backend, now);
+        } else {
+            self.timers.set(now.after(LINK_PAUSE), Wake::Backend(backend));
+        }
+    }
+
+    /// Counts a failure of a backend; once there are too many it is down.
+    pub(super) fn note_failure(&mut self, backend: usize, why: Close, now: Time) {
+        let jitter = self.random();
+        let to = &mut self.backends[backend];
+        if !to.failed(now, jitter) {
+            return;
+        }
+        warn!("backend {} down: {why}", to.name);
+        to.announced = true;
+        if let Health::Down { probe_at, .. } = to.health {
+            self.timers.set(probe_at, Wake::Backend(backend));
+        }
+        for lane in 0..self.backends[backend].lanes.len() {
+            if let Some(id) = self.backends[backend].lanes[lane].take()
+                && let Some(link) = self.table.get_mut(id)
+            {
+                link.role = Role::Retired;
+                self.released.append(&mut link.waiting);
+                self.timers.set(now, Wake::Link(id));
+            }
+        }
+    }
+
+    /// The backend's timer fired: it is probed, or gets the links that it lacks.
+    pub(super) fn wake_backend(&mut self, backend: usize, now: Time, stock: &mut Stock) {
+        let to = &self.backends[backend];
+        match to.health {
+            _ if self.stopping => {}
+            Health::Up { .. } => self.open_lanes(backend, now),
+            Health::Down { probe_at, .. } if to.probe.is_none() && probe_at <= now => {
+                let id = self.open(backend, Role::Probe, now);
+                if let Some(link) = self.asking(id, now) {
+                    link.output.extend(stock, b"version\r\n");
+                    let (kind, place) = (Kind::Probe, Place::default());
+                    let asked =
+                        Asked { client: None, asked_at: now, place, kind, quiet: true, key_len: 0 };
+                    link.ask(asked, b"", stock);
+                }
+            }
+            Health::Down { .. } => {}
+        }
+    }
+
+    /// A probe was answered: its link is the first of the backend's new ones.
+    /// Returns the old ones, which are to be closed.
+    pub(super) fn recovered(&mut self, id: LinkId, now: Time) -> Vec<LinkId> {
+        let Some(link) = self.table.get_mut(id) else {
+            return Vec::new();
+        };
+        let backend = link.backend;
+        link.role = Role::Lane(0);
+        let to = &mut self.backends[backend];
+        let down = to.recovered(now);
+        info!("backend {} up again after {}.{} s", to.name, down / 1_000_000, down / 100_000 % 10);
+        to.lanes[0] = Some(id);
+        self.open_lanes(backend, now);
+        let retired = |id: &LinkId| {
+            self.table.get(*id).is_some_and(|it| it.backend == backend && it.role == Role::Retired)
+        };
+        self.table.ids().filter(retired).collect()
+    }
+
+    /// No link is opened any more.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Xorshift (Marsaglia, 2003): chance enough to spread probes.
+    fn random(&mut self) -> u64 {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        self.seed
+    }
+}

@@ -1,0 +1,153 @@
+//! What a client is owed, in order. Replies arrive in any order, and leave in the order of the
+//! requests: that of the oldest place at once, the others when their turn comes.
+//!
+//! Each key of a multi-get has a place of its own, and so has the `END` behind them: the order of
+//! the places is the order of the keys, so gathering the parts of one reply from many backends
+//! needs nothing but this queue.
+
+use crate::ring::Ring;
+use crate::stock::Stock;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+/// A reply's turn, counted over all the client's replies; it wraps around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Place(u32);
+
+/// One reply, or one part of one.
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// It has not come yet.
+    Waiting,
+    /// It came before its turn.
+    Bytes(Vec<u8>),
+    /// It is known word for word.
+    Text(&'static [u8]),
+    /// There is nothing to say: a miss among many keys, or the client wanted no answer.
+    Nothing,
+    /// A part of a multi-get failed; its `END` will say so.
+    Failed(Cow<'static, [u8]>),
+    /// The end of a multi-get.
+    End,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(super) struct Replies {
+    first: Place,
+    slots: VecDeque<Slot>,
+    /// Bytes that are kept for places whose turn has not come.
+    held: usize,
+    /// What went wrong in the multi-get that is leaving at the moment.
+    failure: Option<Cow<'static, [u8]>>,
+}
+
+impl Replies {
+    /// Nothing is owed.
+    pub(super) fn new() -> Self {
+        Self { first: Place(0), slots: VecDeque::new(), held: 0, failure: None }
+    }
+
+    /// Reserves the place of the next reply.
+    #[inline]
+    pub(super) fn expect(&mut self) -> Place {
+        let place = Place(self.first.0.wrapping_add(self.slots.len() as u32));
+        self.slots.push_back(Slot::Waiting);
+        place
+    }
+
+    /// Puts the reply at the head of `source`, `len` bytes, into its place.
+    #[inline]
+    pub(super) fn fulfil_from(
+        &mut self,
+        place: Place,
+        source: &Ring,
+        len: usize,
+        output: &mut Ring,
+        stock: &mut Stock,
+    ) {
+        if place == self.first {
+            output.extend_from(stock, source, 0..len);
+            self.take_first();
+            self.settle(output, stock);
+            return;
+        }
+        let (start, end) = source.pieces(0..len);
+        let mut bytes = stock.aside();
+        bytes.extend_from_slice(start);
+        bytes.extend_from_slice(end);
+        self.held += len;
+        *self.slot(place) = Slot::Bytes(bytes);
+    }
+
+    /// Puts a reply into its place.
+    #[inline]
+    pub(super) fn fulfil(
+        &mut self,
+        place: Place,
+        reply: Slot,
+        output: &mut Ring,
+        stock: &mut Stock,
+    ) {
+        *self.slot(place) = reply;
+        if place == self.first {
+            self.settle(output, stock);
+        }
+    }
+
+    /// How many replies are owed.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether nothing is owed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Bytes that are kept for places whose turn has not come.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    fn slot(&mut self, place: Place) -> &mut Slot {
+        let at = place.0.wrapping_sub(self.first.0) as usize;
+        let slot = &mut self.slots[at];
+        assert!(matches!(slot, Slot::Waiting), "one reply to a request");
+        slot
+    }
+
+    /// Lets everything leave whose turn has come.
+    #[inline]
+    fn settle(&mut self, output: &mut Ring, stock: &mut Stock) {
+        while !matches!(self.slots.front(), None | Some(Slot::Waiting)) {
+            if let Some(slot) = self.take_first() {
+                self.leave(slot, output, stock);
+            }
+        }
+    }
+
+    fn take_first(&mut self) -> Option<Slot> {
+        self.first.0 = self.first.0.wrapping_add(1);
+        self.slots.pop_front()
+    }
+
+    fn leave(&mut self, slot: Slot, output: &mut Ring, stock: &mut Stock) {
+        match slot {
+            Slot::Bytes(bytes) => {
+                output.extend(stock, &bytes);
+                self.held -= bytes.len();
+                stock.put_aside(bytes);
+            }
+            Slot::Text(text) => output.extend(stock, text),
+            Slot::Nothing | Slot::Waiting => {}
+            Slot::Failed(text) => {
+                self.failure.get_or_insert(text);
+            }
+            Slot::End => match self.failure.take() {
+                None => output.extend(stock, b"END\r\n"),
+                Some(text) => output.extend(stock, &text),
+            },
+        }
+    }
+}

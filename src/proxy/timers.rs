@@ -1,0 +1,45 @@
+//! What has to be looked at again, and when: a heap of moments.
+//!
+//! A timer is not moved and not taken back. Whatever it was set for looks at its own state when the
+//! timer fires, and sets the next one if there is still something to wait for; so a busy link has
+//! one timer for each timeout, however many requests pass, and not one for each request.
+
+use super::link::LinkId;
+use crate::time::Time;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Whom a timer wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wake {
+    /// A link: the deadlines of its requests, and its own.
+    Link(LinkId),
+    /// A backend, by its index: a probe, or a link to be opened again.
+    Backend(usize),
+}
+
+/// The heap.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Time, Wake)>>,
+}
+
+impl Timers {
+    /// Wakes `whom` at `at` or soon after.
+    pub(super) fn set(&mut self, at: Time, whom: Wake) {
+        self.heap.push(Reverse((at, whom)));
+    }
+
+    /// When the first timer fires.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the first timer that is due.
+    pub(super) fn take_due(&mut self, now: Time) -> Option<Wake> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, whom))| whom)
+    }
+}

@@ -1,0 +1,116 @@
+//! The buffers that rings borrow, and the memory that replies are kept in while they wait for their
+//! turn: taken once, used again and again, so that a steady request allocates nothing.
+
+/// The smallest buffer, bytes: room for a batch of small requests.
+pub const BUFFER_BYTES_MIN: usize = 1 << 14;
+
+/// Buffers above this size are not kept for later, bytes: they serve rare, large values.
+const BUFFER_BYTES_KEPT_MAX: usize = 1 << 21;
+
+/// Vectors of at most this capacity are kept for later, bytes.
+const ASIDE_BYTES_KEPT_MAX: usize = 1 << 12;
+
+/// How many vectors are kept for later.
+const ASIDES_KEPT_MAX: usize = 1 << 12;
+
+const SIZES: usize =
+    (BUFFER_BYTES_KEPT_MAX.trailing_zeros() - BUFFER_BYTES_MIN.trailing_zeros()) as usize + 1;
+
+/// What is lent, and what waits to be lent again.
+pub struct Stock {
+    /// Spare buffers, by size: the last one given back is the first one lent, it is warm.
+    shelves: [Vec<Box<[u8]>>; SIZES],
+    asides: Vec<Vec<u8>>,
+    /// Bytes of the spare buffers, and how many they may be.
+    kept: usize,
+    kept_max: usize,
+    /// Bytes of the buffers that are in use.
+    lent: usize,
+}
+
+impl Stock {
+    /// An empty stock, that will keep at most `kept_max` bytes for later.
+    pub fn new(kept_max: usize) -> Self {
+        Self { shelves: Default::default(), asides: Vec::new(), kept: 0, kept_max, lent: 0 }
+    }
+
+    /// A buffer of at least `bytes`, a power of two. Its content is whatever it was.
+    pub fn lend(&mut self, bytes: usize) -> Box<[u8]> {
+        let size = bytes.next_power_of_two().max(BUFFER_BYTES_MIN);
+        self.lent += size;
+        match shelf(size).and_then(|at| self.shelves[at].pop()) {
+            Some(buffer) => {
+                self.kept -= size;
+                buffer
+            }
+            None => vec![0; size].into_boxed_slice(),
+        }
+    }
+
+    /// Takes a buffer that `lend` gave.
+    pub fn give_back(&mut self, buffer: Box<[u8]>) {
+        let size = buffer.len();
+        if size == 0 {
+            return;
+        }
+        self.lent -= size;
+        if let Some(at) = shelf(size)
+            && self.kept + size <= self.kept_max
+        {
+            self.kept += size;
+            self.shelves[at].push(buffer);
+        }
+    }
+
+    /// Bytes of the buffers that are in use.
+    pub fn lent(&self) -> usize {
+        self.lent
+    }
+
+    /// An empty vector, for a reply that came before its turn.
+    pub fn aside(&mut self) -> Vec<u8> {
+        self.asides.pop().unwrap_or_default()
+    }
+
+    /// Takes the vector of a reply that has left.
+    pub fn put_aside(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= ASIDE_BYTES_KEPT_MAX && self.asides.len() < ASIDES_KEPT_MAX {
+            bytes.clear();
+            self.asides.push(bytes);
+        }
+    }
+}
+
+/// The shelf for buffers of `size`, when that size is kept.
+fn shelf(size: usize) -> Option<usize> {
+    let at = size.trailing_zeros() - BUFFER_BYTES_MIN.trailing_zeros();
+    (size <= BUFFER_BYTES_KEPT_MAX).then_some(at as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_lent_again_up_to_the_limit() {
+        let mut stock = Stock::new(2 * BUFFER_BYTES_MIN);
+        let buffers: Vec<_> = (0..3).map(|_| stock.lend(1)).collect();
+        assert_eq!(stock.lent(), 3 * BUFFER_BYTES_MIN);
+        for buffer in buffers {
+            stock.give_back(buffer);
+        }
+        assert_eq!((stock.lent(), stock.kept), (0, 2 * BUFFER_BYTES_MIN));
+        assert_eq!(stock.lend(BUFFER_BYTES_MIN + 1).len(), 2 * BUFFER_BYTES_MIN);
+        assert_eq!(stock.kept, 2 * BUFFER_BYTES_MIN);
+        stock.lend(1);
+        assert_eq!(stock.kept, BUFFER_BYTES_MIN);
+    }
+
+    #[test]
+    fn huge_buffers_are_not_kept() {
+        let mut stock = Stock::new(usize::MAX);
+        let buffer = stock.lend(BUFFER_BYTES_KEPT_MAX + 1);
+        stock.give_back(buffer);
+        assert_eq!((stock.lent(), stock.kept), (0, 0));
+    }
+}

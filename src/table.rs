@@ -1,0 +1,144 @@
+//! A slab whose keys cannot be confused: each is stamped with a generation, so that a key kept
+//! after its slot was freed finds nothing, even once the slot is used again; and each kind of
+//! connection has an id type of its own, so that a client's id does not compile where a link's
+//! is due.
+
+use slab::Slab;
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+
+/// The table: values of type `T`, found by an id of their own type.
+pub struct Table<Id, T> {
+    slots: Slab<(NonZeroU32, T)>,
+    next_generation: NonZeroU32,
+    ids: PhantomData<fn() -> Id>,
+}
+
+/// Where a value is, and which of all the values that were ever there it is. A generation is never
+/// zero, so that an `Option` of a key is no larger than the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    index: u32,
+    generation: NonZeroU32,
+}
+
+/// Declares an id type: a [`Key`] that names one kind of value only.
+#[macro_export]
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name($crate::table::Key);
+
+        impl From<$crate::table::Key> for $name {
+            fn from(key: $crate::table::Key) -> Self {
+                Self(key)
+            }
+        }
+
+        impl From<$name> for $crate::table::Key {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+impl<Id: From<Key> + Into<Key> + Copy, T> Table<Id, T> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self { slots: Slab::new(), next_generation: NonZeroU32::MIN, ids: PhantomData }
+    }
+
+    /// Adds a value and names it.
+    pub fn insert(&mut self, value: T) -> Id {
+        let generation = self.next_generation;
+        self.next_generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        let index = self.slots.insert((generation, value)) as u32;
+        assert!(index < 1 << 30, "an index shares its half of a token with the kind of source");
+        Key { index, generation }.into()
+    }
+
+    /// The value, unless it was removed.
+    #[inline]
+    pub fn get(&self, id: Id) -> Option<&T> {
+        let Key { index, generation } = id.into();
+        let (stamp, value) = self.slots.get(index as usize)?;
+        (*stamp == generation).then_some(value)
+    }
+
+    /// The value, unless it was removed.
+    #[inline]
+    pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
+        let Key { index, generation } = id.into();
+        let (stamp, value) = self.slots.get_mut(index as usize)?;
+        (*stamp == generation).then_some(value)
+    }
+
+    /// Takes the value out.
+    pub fn remove(&mut self, id: Id) -> Option<T> {
+        self.get(id)?;
+        let value = self.slots.remove(id.into().index as usize).1;
+        if self.slots.is_empty() {
+            self.slots.shrink_to_fit();
+        }
+        Some(value)
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The ids of all values, in no particular order.
+    pub fn ids(&self) -> impl Iterator<Item = Id> {
+        self.slots.iter().map(|(index, (generation, _))| {
+            Key { index: index as u32, generation: *generation }.into()
+        })
+    }
+}
+
+impl<Id: From<Key> + Into<Key> + Copy, T> Default for Table<Id, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Key {
+    /// The key as one word with its two lowest bits free, to travel in an epoll event.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.generation.get()) << 32 | u64::from(self.index) << 2
+    }
+
+    /// The key that `to_bits` packed, whatever the two lowest bits are.
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        let generation = NonZeroU32::new((bits >> 32) as u32)?;
+        Some(Self { index: (bits as u32) >> 2, generation })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_outlives_its_value_but_finds_nothing() {
+        let mut table = Table::<Key, _>::new();
+        let keep = table.insert("keep");
+        let old = table.insert("old");
+        table.remove(old);
+        let new = table.insert("new");
+        assert_eq!(old.index, new.index, "the slab reuses the slot at once");
+        assert_eq!(table.get(old), None);
+        assert_eq!(table.get(new), Some(&"new"));
+        assert_eq!(table.remove(old), None);
+        assert_eq!(table.len(), 2);
+        assert_eq!(table.ids().collect::<Vec<_>>(), [keep, new]);
+        assert_eq!(Key::from_bits(new.to_bits() | 3), Some(new));
+    }
+}
