@@ -98,6 +98,11 @@ impl<S> Proxy<S> {
         self.clients.len()
     }
 
+    /// Bytes of the buffers that connections hold at the moment.
+    pub fn lent_bytes(&self) -> usize {
+        self.stock.lent()
+    }
+
     /// The link, unless it is gone.
     pub fn link(&mut self, id: LinkId) -> Option<&mut Link<S>> {
         self.links.get_mut(id)

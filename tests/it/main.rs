@@ -1,0 +1,3 @@
+//! tests
+mod simulation;
+fn harness_placement(n: usize) -> nodeproxy::hash::Placement { nodeproxy::hash::Placement(n) }
