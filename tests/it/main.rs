@@ -1,3 +1,6 @@
 //! tests
+mod parsers;
 mod simulation;
-fn harness_placement(n: usize) -> nodeproxy::hash::Placement { nodeproxy::hash::Placement(n) }
+fn harness_placement(n: usize) -> nodeproxy::hash::Placement {
+    nodeproxy::hash::Placement(n)
+}

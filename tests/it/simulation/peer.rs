@@ -142,7 +142,9 @@ impl Peer {
                 self.possible.insert(key.clone(), vec![String::new()]);
                 line_len
             }
-            other => panic!("{other:?} was answered {line:?}"),
+            Question::Set { .. } | Question::Delete(_) | Question::Version | Question::Nonsense => {
+                panic!("{question:?} was answered {line:?}")
+            }
         };
         self.asked.pop_front();
         Some(len)
