@@ -1,4 +1,32 @@
-//! nodeproxy: a memcache reverse proxy.
+//! nodeproxy: a memcache reverse proxy. Clients speak to one address as if it were one memcached;
+//! the proxy maps each key to one of many, forwards over a few persistent connections, and gives
+//! each client its replies in the order of its requests.
+//!
+//! The words: a *client* is a connection from an application; a *backend* is a memcached of the
+//! configuration, and outlives its connections; a *link* is one connection to a backend; a *place*
+//! is a reply's turn in its client's queue; *in flight* is what was asked on a link and has not been
+//! answered; a *pool* is the backends behind one listener; a *tick* is one turn of the reactor.
+//!
+//! The modules, from leaf to root; each uses only those above it:
+//!
+//! - [`time`], [`scan`], [`stock`], [`ring`], [`table`]: moments, byte search, buffers on loan, byte
+//!   rings, slabs with keys that cannot be confused.
+//! - [`memcache`]: the protocol as data. It knows nothing of proxying.
+//! - [`hash`]: what maps a key to a backend.
+//! - [`config`]: what the operator asks for.
+//! - [`proxy`]: the core. It owns all connections and does no I/O; `proxy/path.rs` is the data path.
+//! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and clocks.
+//!
+//! The invariants, held by `tests/it/tidy.rs` where a machine can:
+//!
+//! 1. Only `reactor/` names mio, socket2 or `Instant::now`; only `table.rs` names `Slab`; only
+//!    `main.rs` exits.
+//! 2. The core puts no bound on its socket type `S`: it can carry a socket and cannot touch it.
+//! 3. No `Rc`, `RefCell`, `dyn`, `thread_local!`, `static mut` or `unsafe`.
+//! 4. Every place is fulfilled exactly once, or its client is gone; what is in flight leaves from
+//!    the front.
+//! 5. Bytes from the network never panic. Nothing blocks once the proxy runs.
+//! 6. No function over 60 lines, no file over 500.
 
 pub mod scan;
 pub mod stock;
@@ -11,8 +39,8 @@ pub mod memcache;
 
 pub mod hash;
 
-pub mod proxy;
-
 pub mod config;
+
+pub mod proxy;
 
 pub mod reactor;

@@ -82,8 +82,10 @@ fn setup(pool: &PoolConfig) -> Result<PoolSetup, StartError> {
 fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {
     let at = &settings.listen;
     let address = resolve(at, "--bind")?;
-    let mut socket = socket::listen(address)
-        .map_err(|error| failed(&format!("cannot listen on {at}"), &error))?;
+    let mut socket = socket::listen(address).map_err(|error| {
+        let expected = "--bind expects an address of this host, --port one that is free";
+        StartError(format!("cannot listen on {at}: {error}; {expected}"))
+    })?;
     poll.registry()
         .register(&mut socket, Source::Listener(pool).into(), Interest::READABLE)
         .map_err(|error| failed("epoll", &error))?;

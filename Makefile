@@ -1,0 +1,55 @@
+# Everything a user or a developer does here. `make help` lists it.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+IMAGE ?= nodeproxy
+
+# Of the machine that builds: a static binary needs no other.
+STATIC_TARGET := $(shell tools/static_target.sh)
+STATIC_BINARY := target/$(STATIC_TARGET)/release/nodeproxy
+
+.PHONY: help run build static install image size test check lint clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+
+run: cargo memcached build ## five memcacheds on 11220-11224 and nodeproxy before them on 11111
+	@tools/run.sh target/release/nodeproxy
+
+build: cargo ## the release binary, target/release/nodeproxy
+	$(CARGO) build --release --locked --bin nodeproxy
+
+static: cargo ## the same without any shared library, for containers
+	RUSTFLAGS="$(RUSTFLAGS) -C target-feature=+crt-static" \
+		$(CARGO) build --release --locked --bin nodeproxy --target $(STATIC_TARGET)
+
+install: build ## into PREFIX (/usr/local), below DESTDIR if given
+	install -D -m 755 target/release/nodeproxy "$(DESTDIR)$(PREFIX)/bin/nodeproxy"
+
+image: static ## a container image from nothing but the static binary
+	@tools/image.sh "$(STATIC_BINARY)" "$(IMAGE)"
+
+size: static memcached ## how large the static binary is, and its memory when idle
+	@tools/size.sh "$(STATIC_BINARY)"
+
+test: cargo memcached ## every test
+	@CARGO="$(CARGO)" tools/test.sh
+
+check: lint test ## what CI runs
+
+lint: cargo ## formatting, lints, documentation: without a warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+clean: ## remove what was built
+	$(CARGO) clean
+
+.PHONY: cargo memcached
+cargo:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing; install Rust 1.88 or later (rustup, or your system's packages)"; exit 1; }
+
+memcached:
+	@tools/need_memcached.sh

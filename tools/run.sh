@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs five memcacheds and a nodeproxy before them, until Ctrl-C, and leaves nothing behind.
+set -u
+binary=$1
+here=$(dirname "$0")
+port=${PORT:-11111}
+first=${MEMCACHED_PORT:-11220}
+
+servers=
+for n in 0 1 2 3 4; do
+    servers="$servers${servers:+,}127.0.0.1:$((first + n))"
+done
+
+proxy=
+stop() {
+    trap - INT TERM EXIT
+    [ -n "$proxy" ] && kill "$proxy" 2>/dev/null && wait "$proxy"
+    "$here/stop_memcached.sh"
+}
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap stop EXIT
+
+"$here/start_memcached.sh" || exit 1
+"$binary" -s "$servers" -p "$port" &
+proxy=$!
+sleep 1
+if kill -0 "$proxy" 2>/dev/null; then
+    echo
+    echo "try it from another terminal:"
+    echo "  printf 'set hello 0 0 5\\r\\nworld\\r\\nget hello\\r\\nquit\\r\\n' | nc 127.0.0.1 $port"
+    echo "Ctrl-C ends it all."
+fi
+wait "$proxy"
+status=$?
+proxy=
+exit "$status"
