@@ -13,7 +13,7 @@
 //!   rings, slabs with keys that cannot be confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`hash`]: what maps a key to a backend.
-//! - [`config`]: what the operator asks for.
+//! - [`config`], [`stats`]: what the operator asks for, and what is counted.
 //! - [`proxy`]: the core. It owns all connections and does no I/O; `proxy/path.rs` is the data path.
 //! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and clocks.
 //!
@@ -40,6 +40,7 @@ pub mod memcache;
 pub mod hash;
 
 pub mod config;
+pub mod stats;
 
 pub mod proxy;
 

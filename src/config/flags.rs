@@ -2,8 +2,8 @@
 
 use super::endpoint::{self, Endpoint};
 use super::{
-    Config, LINKS, LINKS_MAX, PoolConfig, SERVER_FAILURE_LIMIT, TIMEOUT_MS, TIMEOUT_MS_MAX,
-    VALUE_BYTES_MAX,
+    Config, LINKS, LINKS_MAX, OnError, PoolConfig, SERVER_FAILURE_LIMIT, TIMEOUT_MS,
+    TIMEOUT_MS_MAX, VALUE_BYTES_LIMIT, VALUE_BYTES_MAX,
 };
 use getopts::{Matches, Options};
 use std::fmt::Display;
@@ -65,6 +65,13 @@ fn options() -> Options {
             "milliseconds until a memcached is given up for a request (1000)",
             "MS",
         )
+        .optopt("", "on-error", "what a get that failed is answered: error or miss (error)", "WHAT")
+        .optopt(
+            "",
+            "max-value-size",
+            "the longest value, as in 512k or 4m; at most 1g (1m)",
+            "BYTES",
+        )
         .optflagmulti("v", "verbose", "log more; twice for all")
         .optflag("h", "help", "print this")
         .optflag("V", "version", "print the version");
@@ -89,7 +96,8 @@ fn pool(matches: &Matches) -> Result<PoolConfig, String> {
         timeout,
         connect_timeout: timeout,
         server_failure_limit: SERVER_FAILURE_LIMIT,
-        value_bytes_max: VALUE_BYTES_MAX,
+        value_bytes_max: value_size(matches)?,
+        on_error: on_error(matches)?,
     })
 }
 
@@ -106,6 +114,32 @@ fn servers(matches: &Matches) -> Result<Vec<Endpoint>, String> {
         return Err("--servers is missing; expected -s HOST:PORT[,HOST:PORT...]".into());
     }
     Ok(servers)
+}
+
+fn on_error(matches: &Matches) -> Result<OnError, String> {
+    match matches.opt_str("on-error").as_deref() {
+        None | Some("error") => Ok(OnError::Error),
+        Some("miss") => Ok(OnError::Miss),
+        Some(other) => Err(format!("--on-error: \"{other}\" is neither error nor miss")),
+    }
+}
+
+fn value_size(matches: &Matches) -> Result<usize, String> {
+    let Some(text) = matches.opt_str("max-value-size") else {
+        return Ok(VALUE_BYTES_MAX);
+    };
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text.as_str(), 1),
+    };
+    match digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit)) {
+        Some(bytes) if (1..=VALUE_BYTES_LIMIT).contains(&bytes) => Ok(bytes),
+        _ => {
+            Err(format!("--max-value-size: \"{text}\" is no size from 1 to 1g; expected as in 4m"))
+        }
+    }
 }
 
 fn number<T: FromStr + PartialOrd + Display>(
@@ -152,6 +186,8 @@ mod tests {
         assert_eq!(servers, ["a:1", "b:2", "[::1]:3"]);
         assert_eq!(pool.listen, Endpoint { host: "::".into(), port: 0 });
         assert_eq!((pool.links, pool.timeout, config.verbosity), (4, 250, 2));
+        assert_eq!(run("-s a:1 --on-error miss").pools[0].on_error, OnError::Miss);
+        assert_eq!(run("-s a:1 --max-value-size 4m").pools[0].value_bytes_max, 4 << 20);
     }
 
     #[test]
@@ -173,10 +209,13 @@ mod tests {
             ("-s a:1 -n 0", "--connnum: \"0\" is not a number from 1"),
             ("-s a:1 --timeout 0", "--timeout: \"0\""),
             ("-s a:1 --timeout -5", "--timeout: \"-5\""),
+            ("-s a:1 --on-error never", "--on-error: \"never\""),
+            ("-s a:1 --max-value-size 2g", "--max-value-size: \"2g\""),
+            ("-s a:1 --max-value-size m", "--max-value-size: \"m\""),
             ("-s a:1 -x", "unknown flag -x"),
             ("-s a:1 --placemint k", "unknown flag --placemint"),
             ("-s a:1 -p", "-p needs a value"),
-            ("-s a:1 -p 1 -p 2", "-p is given twice"),
+            ("-s a:1 -p 1 -p 2", "--port is given twice"),
             ("-s a:1 extra", "\"extra\" is not a flag"),
         ] {
             let error = parsed(line).expect_err(line);

@@ -31,6 +31,27 @@ pub struct PoolConfig {
     pub server_failure_limit: u32,
     /// Bytes of the longest value.
     pub value_bytes_max: usize,
+    /// What a retrieval that fails is answered.
+    pub on_error: OnError,
+}
+
+/// What a retrieval that fails is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// An error.
+    Error,
+    /// A miss.
+    Miss,
+}
+
+impl OnError {
+    /// As the operator writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Miss => "miss",
+        }
+    }
 }
 
 /// Links for each backend, unless said otherwise.
@@ -45,3 +66,5 @@ pub const TIMEOUT_MS_MAX: u64 = 86_400_000;
 pub const SERVER_FAILURE_LIMIT: u32 = 2;
 /// Bytes of the longest value, unless said otherwise: memcached's own default for an item.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the longest value, at most: memcached's own limit.
+pub const VALUE_BYTES_LIMIT: usize = 1 << 30;

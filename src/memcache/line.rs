@@ -2,11 +2,10 @@
 //!
 //! Whatever is let through here is answered by a backend with exactly one reply: every word that a
 //! memcached, old or new, could stumble over is checked, and words that it would ignore are left
-//! out of the part that is forwarded.
+//! out of the part that is forwarded. What is not let through is answered as memcached 1.6.45 would.
 
-use super::number::{signed, unsigned};
 use super::words::Words;
-use super::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use super::{BINARY_MAGIC, LINE_BYTES_MAX, admin, classic, meta};
 use std::ops::Range;
 
 /// The command.
@@ -15,6 +14,8 @@ use std::ops::Range;
 pub enum Verb {
     Get,
     Gets,
+    Gat,
+    Gats,
     Set,
     Add,
     Replace,
@@ -25,6 +26,15 @@ pub enum Verb {
     Incr,
     Decr,
     Touch,
+    MetaGet,
+    MetaSet,
+    MetaDelete,
+    MetaArithmetic,
+    MetaDebug,
+    MetaNoop,
+    FlushAll,
+    Verbosity,
+    Stats,
     Version,
     Quit,
 }
@@ -36,24 +46,55 @@ pub enum Refusal {
     Unknown,
     /// The command is known, its words are not as they should be.
     BadFormat,
+    /// More words than a `delete` takes. Newer memcacheds ignore them; older ones, and the clients
+    /// that test for it, do not.
+    BadDelete,
+    /// An expiry that is no number of 32 bits.
+    BadExptime,
+    /// A meta flag is given twice.
+    DuplicateFlag,
+    /// The same, in the words of `md` and `ma`.
+    InvalidOrDuplicateFlag,
+    /// More meta flags than memcached takes.
+    TooManyFlags,
     /// The value is not followed by CR LF.
     BadChunk,
     /// The value is longer than the proxy accepts.
     TooLarge,
-    /// The line does not end.
+    /// A command about the inside of one server.
+    NotHere,
+    /// The line does not end, or is longer than a backend may take it.
     LineTooLong,
+    /// HTTP: a web page that was told to talk to a memcache port.
+    Http,
+    /// The binary protocol.
+    Binary,
 }
 
 impl Refusal {
-    /// The answer, in memcached's words.
+    /// The answer, in memcached's words where it has some.
     pub const fn text(self) -> &'static [u8] {
         match self {
-            Self::Unknown => b"ERROR\r\n",
+            Self::Unknown | Self::Http => b"ERROR\r\n",
             Self::BadFormat => b"CLIENT_ERROR bad command line format\r\n",
+            Self::BadDelete => {
+                b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+            }
+            Self::BadExptime => b"CLIENT_ERROR invalid exptime argument\r\n",
+            Self::DuplicateFlag => b"CLIENT_ERROR duplicate flag\r\n",
+            Self::InvalidOrDuplicateFlag => b"CLIENT_ERROR invalid or duplicate flag\r\n",
+            Self::TooManyFlags => b"CLIENT_ERROR options flags are too long\r\n",
             Self::BadChunk => b"CLIENT_ERROR bad data chunk\r\n",
             Self::TooLarge => b"SERVER_ERROR object too large for cache\r\n",
+            Self::NotHere => b"CLIENT_ERROR not available through nodeproxy\r\n",
             Self::LineTooLong => b"CLIENT_ERROR line too long\r\n",
+            Self::Binary => b"CLIENT_ERROR the binary protocol is not supported\r\n",
         }
+    }
+
+    /// Whether nothing that follows can be trusted, so that the connection ends.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Http | Self::Binary)
     }
 }
 
@@ -62,16 +103,29 @@ impl Refusal {
 pub struct Line {
     /// The command.
     pub verb: Verb,
-    /// The (first) key; empty when the command has none.
+    /// The (first) key, or the first word of a command without keys; empty when there is none.
     pub key: Range<usize>,
     /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
     pub head: usize,
+    /// A piece within it that no backend must see: the quiet flag of a meta command.
+    pub cut: Range<usize>,
     /// Bytes of the value that follows the line, its CR LF not counted.
     pub value: Option<usize>,
-    /// Whether the client wants no answer.
-    pub noreply: bool,
+    /// Whether the client wants no answer: none at all, or none but an unexpected one when it is a
+    /// meta command.
+    pub quiet: bool,
     /// Whether more keys follow the first.
     pub many: bool,
+    /// Whether the key stands there in base64.
+    pub base64: bool,
+}
+
+impl Line {
+    /// A line that a backend needs to see up to `head`.
+    pub(super) fn new(verb: Verb, key: Range<usize>, head: usize) -> Self {
+        let (cut, value, quiet, many, base64) = (0..0, None, false, false, false);
+        Self { verb, key, head, cut, value, quiet, many, base64 }
+    }
 }
 
 /// What is to be done about a line.
@@ -79,132 +133,105 @@ pub struct Line {
 pub enum Verdict {
     /// It is a request.
     Ask(Line),
-    /// It is answered with an error.
-    Refuse(Refusal),
-    /// It is answered with an error once the value that it announced has been skipped; or not at
-    /// all when it said `noreply`.
+    /// It is answered with an error; or not at all, when the client wants no answer.
+    Refuse {
+        /// The error.
+        refusal: Refusal,
+        /// Whether the client wants no answer.
+        quiet: bool,
+    },
+    /// The same, once the value that it announced has been skipped.
     Swallow {
         /// Bytes of the value, its CR LF not counted.
         value: usize,
         /// The error.
         refusal: Refusal,
         /// Whether the client wants no answer.
-        noreply: bool,
+        quiet: bool,
     },
 }
 
-const BAD_FORMAT: Verdict = Verdict::Refuse(Refusal::BadFormat);
+pub(super) const fn refuse(refusal: Refusal) -> Verdict {
+    Verdict::Refuse { refusal, quiet: false }
+}
 
 /// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
 pub fn understand(line: &[u8], odd: bool) -> Verdict {
+    let verdict = dispatch(line, odd);
+    // A backend that gets so long a line in pieces gives up before its end.
+    if let Verdict::Ask(it) = &verdict
+        && it.head > LINE_BYTES_MAX - 2
+        && !it.is_retrieval()
+    {
+        let (refusal, quiet) = (Refusal::LineTooLong, it.quiet);
+        return match it.value {
+            Some(value) => Verdict::Swallow { value, refusal, quiet },
+            None => Verdict::Refuse { refusal, quiet },
+        };
+    }
+    verdict
+}
+
+fn dispatch(line: &[u8], odd: bool) -> Verdict {
+    // Shorter than any command: memcached does not look for one.
+    if line.len() < 2 {
+        return refuse(Refusal::BadFormat);
+    }
+    if line[0] == BINARY_MAGIC {
+        return refuse(Refusal::Binary);
+    }
     let mut words = Words::new(line, 0);
     let word = match words.next() {
         Some(word) if word.start == 0 => &line[word],
-        // Shorter than any command: memcached does not look for one. A leading space is no command.
-        _ if line.len() < 2 => return BAD_FORMAT,
-        _ => return Verdict::Refuse(Refusal::Unknown),
+        _ => return refuse(Refusal::Unknown),
     };
     match word {
-        b"get" => retrieval(Verb::Get, line, words, odd),
-        b"gets" => retrieval(Verb::Gets, line, words, odd),
-        b"set" => storage(Verb::Set, line, words, odd),
-        b"add" => storage(Verb::Add, line, words, odd),
-        b"replace" => storage(Verb::Replace, line, words, odd),
-        b"append" => storage(Verb::Append, line, words, odd),
-        b"prepend" => storage(Verb::Prepend, line, words, odd),
-        b"cas" => storage(Verb::Cas, line, words, odd),
-        b"delete" => simple(Verb::Delete, line, words, odd, 0),
-        b"incr" => simple(Verb::Incr, line, words, odd, 1),
-        b"decr" => simple(Verb::Decr, line, words, odd, 1),
-        b"touch" => simple(Verb::Touch, line, words, odd, 1),
-        b"version" => local(Verb::Version),
-        b"quit" => local(Verb::Quit),
-        [_] => BAD_FORMAT,
-        _ => Verdict::Refuse(Refusal::Unknown),
+        b"get" => classic::retrieval(Verb::Get, line, words, odd),
+        b"gets" => classic::retrieval(Verb::Gets, line, words, odd),
+        b"gat" => classic::touching_retrieval(Verb::Gat, line, words, odd),
+        b"gats" => classic::touching_retrieval(Verb::Gats, line, words, odd),
+        b"set" => classic::storage(Verb::Set, line, words, odd),
+        b"add" => classic::storage(Verb::Add, line, words, odd),
+        b"replace" => classic::storage(Verb::Replace, line, words, odd),
+        b"append" => classic::storage(Verb::Append, line, words, odd),
+        b"prepend" => classic::storage(Verb::Prepend, line, words, odd),
+        b"cas" => classic::storage(Verb::Cas, line, words, odd),
+        b"delete" => classic::deletion(line, words, odd),
+        b"incr" => classic::simple(Verb::Incr, line, words, odd),
+        b"decr" => classic::simple(Verb::Decr, line, words, odd),
+        b"touch" => classic::simple(Verb::Touch, line, words, odd),
+        b"mg" => meta::keyed(Verb::MetaGet, line, words, odd),
+        b"ms" => meta::storage(line, words, odd),
+        b"md" => meta::keyed(Verb::MetaDelete, line, words, odd),
+        b"ma" => meta::keyed(Verb::MetaArithmetic, line, words, odd),
+        b"me" => meta::keyed(Verb::MetaDebug, line, words, odd),
+        b"mn" => Verdict::Ask(Line::new(Verb::MetaNoop, 0..0, 0)),
+        _ => admin::understand(word, line, words),
     }
-}
-
-/// `get key*`. One key that is too long spoils the whole line, and must never reach a backend:
-/// there it would spoil the replies to the requests before it too.
-fn retrieval(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
-    let Some(key) = words.next() else {
-        return BAD_FORMAT;
-    };
-    let mut head = key.end;
-    let mut longest = key.len();
-    for word in words {
-        longest = longest.max(word.len());
-        head = word.end;
-    }
-    if longest > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
-        return BAD_FORMAT;
-    }
-    let many = head != key.end;
-    Verdict::Ask(Line { verb, key, head, value: None, noreply: false, many })
-}
-
-/// `set key flags exptime bytes [noreply]`, and `cas` with one number more.
-fn storage(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
-    let mut next = || words.next().unwrap_or(line.len()..line.len());
-    let (key, flags, exptime, length) = (next(), next(), next(), next());
-    // Without a length there is no telling where the value ends: it is read as commands, as
-    // memcached does.
-    let Some(value) = unsigned(&line[length.clone()]).and_then(announced) else {
-        return BAD_FORMAT;
-    };
-    let last = if verb == Verb::Cas { next() } else { length };
-    let head = last.end;
-    let noreply = says_noreply(line, words);
-    let sound = key.len() <= KEY_BYTES_MAX
-        && !(odd && unsafe_bytes(&line[key.clone()]))
-        && unsigned(&line[flags]).is_some()
-        && signed(&line[exptime]).is_some()
-        && unsigned(&line[last]).is_some();
-    if !sound {
-        return Verdict::Swallow { value, refusal: Refusal::BadFormat, noreply };
-    }
-    Verdict::Ask(Line { verb, key, head, value: Some(value), noreply, many: false })
-}
-
-/// `delete key [noreply]`, `incr key number [noreply]` and their like: one line, one line back.
-fn simple(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool, arguments: usize) -> Verdict {
-    let Some(key) = words.next() else {
-        return BAD_FORMAT;
-    };
-    let mut head = key.end;
-    for _ in 0..arguments {
-        let Some(word) = words.next() else {
-            return BAD_FORMAT;
-        };
-        head = word.end;
-    }
-    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
-        return BAD_FORMAT;
-    }
-    let noreply = says_noreply(line, words);
-    Verdict::Ask(Line { verb, key, head, value: None, noreply, many: false })
-}
-
-/// What the proxy answers itself, whatever words follow.
-fn local(verb: Verb) -> Verdict {
-    let line = Line { verb, key: 0..0, head: 0, value: None, noreply: false, many: false };
-    Verdict::Ask(line)
 }
 
 /// Whether the last of the words behind the arguments is `noreply`. An argument is never taken for
 /// it: a key may be called `noreply`.
-fn says_noreply(line: &[u8], rest: Words<'_>) -> bool {
+pub(super) fn says_noreply(line: &[u8], rest: Words<'_>) -> bool {
     rest.last().is_some_and(|word| &line[word] == b"noreply")
 }
 
 /// Bytes that end a word or a line for some backend, though not for all: memcached before 1.6.19
 /// stops at a NUL, and then reads a value as commands.
-fn unsafe_bytes(bytes: &[u8]) -> bool {
+pub(super) fn unsafe_bytes(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'\0' | b'\r'))
 }
 
-fn announced(value: u64) -> Option<usize> {
-    usize::try_from(value).ok().filter(|value| *value <= VALUE_BYTES_MAX)
+impl Line {
+    /// Whether the client is not even told of an error: meta commands show errors always.
+    pub fn hides_errors(&self) -> bool {
+        self.quiet && self.verb != Verb::MetaSet
+    }
+
+    /// Whether it is a retrieval of the classic kind, which may name many keys.
+    pub fn is_retrieval(&self) -> bool {
+        matches!(self.verb, Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats)
+    }
 }
 
 #[cfg(test)]
@@ -214,13 +241,15 @@ mod tests {
     fn ask(text: &str) -> Line {
         match understand(text.as_bytes(), true) {
             Verdict::Ask(line) => line,
-            other @ (Verdict::Refuse(_) | Verdict::Swallow { .. }) => panic!("{text:?}: {other:?}"),
+            other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => {
+                panic!("{text:?}: {other:?}")
+            }
         }
     }
 
     fn refusal(text: &str) -> Refusal {
         match understand(text.as_bytes(), true) {
-            Verdict::Refuse(refusal) => refusal,
+            Verdict::Refuse { refusal, .. } => refusal,
             other @ (Verdict::Ask(_) | Verdict::Swallow { .. }) => panic!("{text:?}: {other:?}"),
         }
     }
@@ -232,37 +261,53 @@ mod tests {
         let line = ask("gets a bb  ");
         assert_eq!((line.verb, line.key, line.head, line.many), (Verb::Gets, 5..6, 9, true));
         let line = ask("set k 1 -1 10");
-        assert_eq!((line.key, line.head, line.value, line.noreply), (4..5, 13, Some(10), false));
+        assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 13, Some(10), false));
         let line = ask("cas k 1 0 10 77 noreply");
-        assert_eq!((line.key, line.head, line.value, line.noreply), (4..5, 15, Some(10), true));
+        assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 15, Some(10), true));
         let line = ask("incr k 5 noreply");
-        assert_eq!((line.key, line.head, line.value, line.noreply), (5..6, 8, None, true));
+        assert_eq!((line.key, line.head, line.value, line.quiet), (5..6, 8, None, true));
     }
 
     #[test]
     fn words_that_memcached_ignores_are_not_forwarded() {
         assert_eq!(ask("set k 0 0 1 junk noreply").head, "set k 0 0 1".len());
         assert_eq!(ask("delete k 0").head, "delete k".len());
-        assert!(ask("delete k 0 noreply").noreply);
-        assert!(!ask("delete k noreply 0").noreply);
+        assert!(ask("delete k 0 noreply").quiet);
+        for text in ["delete k 1", "delete k noreply 0", "delete k 0 0 noreply", "delete a b c d"] {
+            assert_eq!(refusal(text), Refusal::BadDelete, "{text:?}");
+        }
     }
 
     #[test]
     fn a_key_called_noreply_is_a_key() {
-        assert!(!ask("get noreply").noreply);
+        assert!(!ask("get noreply").quiet);
         let line = ask("delete noreply");
-        assert_eq!((line.noreply, line.head), (false, 14));
-        assert!(ask("delete noreply noreply").noreply);
-        assert!(!ask("incr k noreply").noreply);
+        assert_eq!((line.quiet, line.head), (false, 14));
+        assert!(ask("delete noreply noreply").quiet);
+        assert!(!ask("incr k noreply").quiet);
     }
 
     #[test]
     fn malformed_lines_are_refused() {
         let long = "k".repeat(251);
-        for text in ["", "a", " ", "get", "gets ", "set", "set k 0 0", "set k 0 0 x", "incr k"] {
+        for text in [
+            "",
+            "a",
+            " ",
+            "get",
+            "mg",
+            "ms k",
+            "ms k x",
+            "gat 1",
+            "gets ",
+            "set",
+            "set k 0 0",
+            "set k 0 0 x",
+            "incr k",
+        ] {
             assert_eq!(refusal(text), Refusal::BadFormat, "{text:?}");
         }
-        for text in ["GET a", " get a", "foo", "getx a", "  "] {
+        for text in ["GET a", " get a", "foo", "getx a", "  ", "a b", "mx a"] {
             assert_eq!(refusal(text), Refusal::Unknown, "{text:?}");
         }
         for text in ["set k 0 0 -1", "set k 0 0 2147483646", "set k 0 0 99999999999999999999"] {
@@ -291,16 +336,82 @@ mod tests {
         ];
         for line in lines {
             let refusal = Refusal::BadFormat;
-            let expected = Verdict::Swallow { value: 5, refusal, noreply: false };
+            let expected = Verdict::Swallow { value: 5, refusal, quiet: false };
             assert_eq!(understand(line.as_bytes(), true), expected, "{line:?}");
         }
         let silent = understand(b"set k -1 0 5 noreply", false);
-        assert!(matches!(silent, Verdict::Swallow { noreply: true, .. }), "{silent:?}");
+        assert!(matches!(silent, Verdict::Swallow { quiet: true, .. }), "{silent:?}");
     }
 
     #[test]
     fn control_bytes_that_memcached_takes_are_taken() {
         assert_eq!(ask("get a\tb").key, 4..7);
         assert_eq!(ask("get \x01\x7f\u{e9}").key, 4..8);
+    }
+
+    #[test]
+    fn meta_flags_go_by_except_the_quiet_one() {
+        let line = ask("mg k v q Oabc k");
+        assert_eq!((line.key.clone(), line.head, line.cut), (3..4, 15, 6..8));
+        assert!(line.quiet);
+        let line = ask("ms Zm9v 3 b T0");
+        assert_eq!((line.value, line.head, line.base64), (Some(3), 14, true));
+        assert!(!ask("me k q").quiet);
+        assert_eq!(refusal("mg k q v q"), Refusal::DuplicateFlag);
+        assert_eq!(refusal("md k q v q"), Refusal::InvalidOrDuplicateFlag);
+        assert_eq!(refusal("mg k ~"), Refusal::BadFormat);
+        assert_eq!(refusal("ms k 3 !"), Refusal::BadFormat);
+        assert_eq!(refusal(&format!("mg {}", "k".repeat(251))), Refusal::BadFormat);
+        let many = format!("ms k 3{}", " T0".repeat(17));
+        let refusal = Refusal::TooManyFlags;
+        let expected = Verdict::Swallow { value: 3, refusal, quiet: false };
+        assert_eq!(understand(many.as_bytes(), false), expected);
+    }
+
+    #[test]
+    fn retrievals_with_an_expiry_are_understood() {
+        let line = ask("gat 100 a b");
+        assert_eq!((line.key, line.head, line.many), (8..9, 11, true));
+        for text in ["gat x a", "gat 2147483648 a", "gats +1 a"] {
+            assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
+        }
+        assert_eq!(ask("gats -1 a").verb, Verb::Gats);
+        assert_eq!(refusal(&format!("gat {}1 a", "0".repeat(300))), Refusal::LineTooLong);
+    }
+
+    #[test]
+    fn commands_without_keys_are_understood() {
+        for (text, head, quiet) in [
+            ("flush_all", "flush_all", false),
+            ("flush_all 0", "flush_all 0", false),
+            ("flush_all -1 noreply", "flush_all -1", true),
+            ("flush_all noreply", "flush_all", true),
+            ("flush_all 1 2 3", "flush_all 1", false),
+            ("verbosity 1", "verbosity 1", false),
+            ("verbosity 1 noreply", "verbosity 1", true),
+        ] {
+            let line = ask(text);
+            assert_eq!((line.head, line.quiet), (head.len(), quiet), "{text:?}");
+        }
+        for text in ["flush_all x", "flush_all noreply 10", "flush_all 4294967295"] {
+            assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
+        }
+        for text in ["verbosity", "verbosity x", "verbosity -1", "verbosity 4294967296"] {
+            assert_eq!(refusal(text), Refusal::BadFormat, "{text:?}");
+        }
+        assert_eq!(refusal("watch fetchers"), Refusal::NotHere);
+        assert_eq!(refusal("GET / HTTP/1.1"), Refusal::Http);
+        assert_eq!(ask("stats items").key, 6..11);
+    }
+
+    #[test]
+    fn a_line_that_a_backend_would_give_up_is_refused() {
+        let spaces = " ".repeat(2100);
+        assert_eq!(refusal(&format!("delete{spaces}k")), Refusal::LineTooLong);
+        let set = format!("set k{spaces}0 0 3");
+        let (refusal, quiet) = (Refusal::LineTooLong, false);
+        let expected = Verdict::Swallow { value: 3, refusal, quiet };
+        assert_eq!(understand(set.as_bytes(), false), expected);
+        assert_eq!(ask(&format!("get{spaces}k")).head, 2104);
     }
 }

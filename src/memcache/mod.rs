@@ -8,7 +8,10 @@
 pub mod number;
 pub mod words;
 
+mod admin;
+mod classic;
 pub mod line;
+mod meta;
 pub mod reply;
 pub mod request;
 
@@ -27,6 +30,9 @@ pub const GET_LINE_BYTES_MAX: usize = 1 << 20;
 
 /// A reply's line must end within so many bytes; memcached's own longest is below 1,100.
 pub const REPLY_LINE_BYTES_MAX: usize = 8192;
+
+/// The first byte of a request of the binary protocol, which need not hold a line end.
+const BINARY_MAGIC: u8 = 0x80;
 
 /// Bytes that are not the protocol: whatever follows them cannot be trusted either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub enum Form {
     Value,
     /// `END`.
     End,
-    /// One line.
+    /// One line; or `VA ...` and its data.
     Line(Word),
 }
 
@@ -47,6 +47,13 @@ pub enum Word {
     Error,
     ClientError,
     ServerError,
+    MetaHeader,
+    MetaValue,
+    MetaMiss,
+    MetaNotFound,
+    MetaNotStored,
+    MetaExists,
+    MetaDebug,
 }
 
 impl Word {
@@ -64,11 +71,28 @@ impl Word {
             b"DELETED" => Self::Deleted,
             b"TOUCHED" => Self::Touched,
             b"OK" => Self::Ok,
+            [b'A'..=b'Z', b'A'..=b'Z'] | [b'A'..=b'Z', b'A'..=b'Z', b' ', ..] => {
+                return Self::of_meta(&line[..2]);
+            }
             [b'0'..=b'9', ..] if unsigned(line.trim_ascii_end()).is_some() => Self::Number,
             _ if begins(line, b"SERVER_ERROR") => Self::ServerError,
             _ if begins(line, b"CLIENT_ERROR") => Self::ClientError,
             _ if begins(line, b"ERROR") => Self::Error,
             _ if begins(line, b"VERSION") => Self::Version,
+            _ => return Err(Malformed),
+        })
+    }
+}
+
+impl Word {
+    fn of_meta(word: &[u8]) -> Result<Self, Malformed> {
+        Ok(match word {
+            b"HD" => Self::MetaHeader,
+            b"EN" => Self::MetaMiss,
+            b"NF" => Self::MetaNotFound,
+            b"NS" => Self::MetaNotStored,
+            b"EX" => Self::MetaExists,
+            b"ME" => Self::MetaDebug,
             _ => return Err(Malformed),
         })
     }
@@ -94,6 +118,8 @@ struct Value {
     /// Bytes of the line and of the data, from the head of the ring.
     end: usize,
     checked: bool,
+    /// Of a meta command: nothing follows it.
+    alone: bool,
 }
 
 impl ReplyParser {
@@ -111,6 +137,11 @@ impl ReplyParser {
                 Some(value) => {
                     if !value.is_whole(input)? {
                         return Ok(None);
+                    }
+                    if value.alone {
+                        let len = value.end;
+                        self.value = None;
+                        return Ok(Some(self.reply(Form::Line(Word::MetaValue), 0..0, len)));
                     }
                     if !joined {
                         let value = self.value.take().ok_or(Malformed)?;
@@ -131,6 +162,10 @@ impl ReplyParser {
                     return Err(Malformed);
                 }
                 self.value = Some(Value::announced(line, end)?);
+                continue;
+            }
+            if line.starts_with(b"VA ") && self.value.is_none() {
+                self.value = Some(Value::announced_alone(line, end)?);
                 continue;
             }
             let value = self.value.take();
@@ -181,15 +216,18 @@ impl Value {
         if let Some(cas) = words.next() {
             unsigned(&line[cas]).ok_or(Malformed)?;
         }
-        let bytes = unsigned(&line[bytes]).ok_or(Malformed)?;
-        if unsigned(&line[flags]).is_none()
-            || key.len() > KEY_BYTES_MAX
-            || bytes > VALUE_BYTES_MAX as u64
-            || words.next().is_some()
-        {
+        let end = line_end + value_len(&line[bytes])?;
+        if unsigned(&line[flags]).is_none() || key.len() > KEY_BYTES_MAX || words.next().is_some() {
             return Err(Malformed);
         }
-        Ok(Self { key, end: line_end + bytes as usize + 2, checked: false })
+        Ok(Self { key, end, checked: false, alone: false })
+    }
+
+    /// `VA bytes flag*`.
+    fn announced_alone(line: &[u8], line_end: usize) -> Result<Self, Malformed> {
+        let bytes = Words::new(line, "VA ".len()).next().ok_or(Malformed)?;
+        let end = line_end + value_len(&line[bytes])?;
+        Ok(Self { key: 0..0, end, checked: false, alone: true })
     }
 
     /// Whether all of it is there; and then it has to end as it should.
@@ -202,5 +240,13 @@ impl Value {
         }
         self.checked = input.has(self.end - 2, b"\r\n");
         if self.checked { Ok(true) } else { Err(Malformed) }
+    }
+}
+
+/// The bytes of a value, its CR LF included.
+fn value_len(text: &[u8]) -> Result<usize, Malformed> {
+    match unsigned(text) {
+        Some(bytes) if bytes <= VALUE_BYTES_MAX as u64 => Ok(bytes as usize + 2),
+        _ => Err(Malformed),
     }
 }

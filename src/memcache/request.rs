@@ -1,7 +1,7 @@
 //! Finds where one request of a client ends, and what it asks.
 
 use super::line::{self, Line, Refusal, Verdict};
-use super::{GET_LINE_BYTES_MAX, LINE_BYTES_MAX};
+use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::ring::Ring;
 use crate::scan;
 
@@ -21,12 +21,12 @@ pub enum Step {
     Oversize(Request),
     /// Bytes that mean nothing: a refused value goes by.
     Skip(usize),
-    /// A request that is answered with an error; or with nothing, when it said `noreply`.
+    /// A request that is answered with an error; or with nothing, when the client wants no answer.
     Refused {
         /// The error.
         refusal: Refusal,
         /// Whether the client wants no answer.
-        noreply: bool,
+        quiet: bool,
         /// Its bytes.
         len: usize,
     },
@@ -60,7 +60,7 @@ enum State {
     /// Behind the line of this request, in its value.
     Value(Request),
     /// In a value that was refused.
-    Swallow { left: usize, refusal: Refusal, noreply: bool },
+    Swallow { left: usize, refusal: Refusal, quiet: bool },
 }
 
 const START: State = State::Line { scanned: 0, odd: false };
@@ -89,7 +89,7 @@ impl RequestParser {
                 }
                 None => Step::Partial { total: request.len },
             },
-            State::Swallow { left, refusal, noreply } => {
+            State::Swallow { left, refusal, quiet } => {
                 let count = input.len().min(*left);
                 *left -= count;
                 if *left > 0 && count == 0 {
@@ -98,7 +98,7 @@ impl RequestParser {
                 if *left > 0 {
                     return Step::Skip(count);
                 }
-                let refused = Step::Refused { refusal: *refusal, noreply: *noreply, len: count };
+                let refused = Step::Refused { refusal: *refusal, quiet: *quiet, len: count };
                 self.state = START;
                 refused
             }
@@ -113,9 +113,9 @@ impl RequestParser {
         };
         match line::understand(line, odd) {
             Verdict::Ask(line) => self.request(input, line, line_len),
-            Verdict::Refuse(refusal) => Step::Refused { refusal, noreply: false, len: line_len },
-            Verdict::Swallow { value, refusal, noreply } => {
-                self.state = State::Swallow { left: value + 2, refusal, noreply };
+            Verdict::Refuse { refusal, quiet } => Step::Refused { refusal, quiet, len: line_len },
+            Verdict::Swallow { value, refusal, quiet } => {
+                self.state = State::Swallow { left: value + 2, refusal, quiet };
                 Step::Skip(line_len)
             }
         }
@@ -128,8 +128,8 @@ impl RequestParser {
         };
         let request = Request { len: line_len + value + 2, line, line_len };
         if value > self.value_bytes_max {
-            let noreply = request.line.noreply;
-            self.state = State::Swallow { left: value + 2, refusal: Refusal::TooLarge, noreply };
+            let quiet = request.line.hides_errors();
+            self.state = State::Swallow { left: value + 2, refusal: Refusal::TooLarge, quiet };
             return Step::Oversize(request);
         }
         if let Some(step) = value_end(input, &request) {
@@ -169,7 +169,11 @@ fn line_end(input: &Ring, scanned: &mut usize, odd: &mut bool) -> Option<usize> 
 
 /// A line whose end has not come: only a retrieval may be long.
 fn unfinished(input: &Ring) -> Step {
-    let retrieval = input.has(0, b"get ") || input.has(0, b"gets ");
+    if !input.is_empty() && input.byte(0) == BINARY_MAGIC {
+        return Step::Refused { refusal: Refusal::Binary, quiet: false, len: input.len() };
+    }
+    let starts: [&[u8]; 4] = [b"get ", b"gets ", b"gat ", b"gats "];
+    let retrieval = starts.iter().any(|start| input.has(0, start));
     let bytes_max = if retrieval { GET_LINE_BYTES_MAX } else { LINE_BYTES_MAX };
     match input.len() {
         len if len > bytes_max => Step::Endless,
@@ -185,6 +189,6 @@ fn value_end(input: &Ring, request: &Request) -> Option<Step> {
     if input.has(request.len - 2, b"\r\n") {
         return Some(Step::Request(request.clone()));
     }
-    let noreply = request.line.noreply;
-    Some(Step::Refused { refusal: Refusal::BadChunk, noreply, len: request.len })
+    let quiet = request.line.hides_errors();
+    Some(Step::Refused { refusal: Refusal::BadChunk, quiet, len: request.len })
 }

@@ -2,6 +2,7 @@
 
 use super::limits::{PROBE_PAUSE_MAX, PROBE_PAUSE_MIN, STABLE_AFTER};
 use super::link::LinkId;
+use crate::memcache::line::Verb;
 use crate::time::Time;
 
 /// Whether a backend is asked.
@@ -36,22 +37,42 @@ pub(super) struct Backend {
     pub(super) announced: bool,
     /// Microseconds before the next probe.
     pause: u64,
-    pub(super) limits: Limits,
+    pub(super) policy: Policy,
+    /// The verbs, as bits, of values that it answered with `ERROR`: some servers lack some.
+    lacks: u32,
+    pub(super) counters: Counters,
 }
 
-/// What a backend is allowed.
+/// What has become of a backend's requests.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counters {
+    /// Requests sent, a line of many keys counted as one.
+    pub(super) requests: u64,
+    /// Requests that failed.
+    pub(super) errors: u64,
+    /// Those of them that were not answered in time.
+    pub(super) timeouts: u64,
+    /// How often it went down.
+    pub(super) downs: u64,
+    /// Microseconds from request to reply, a moving average.
+    pub(super) latency: u64,
+}
+
+/// How a backend is treated.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct Policy {
     /// Microseconds until a request is late.
     pub timeout: u64,
     /// Microseconds until a link that has not opened is given up.
     pub connect_timeout: u64,
     /// Failures in a row that make it down.
     pub failures_max: u32,
+    /// Whether a retrieval that fails is told to be a miss.
+    pub failed_get_is_miss: bool,
 }
 
 impl Backend {
-    pub(super) fn new(name: String, lanes: usize, limits: Limits, now: Time) -> Self {
+    pub(super) fn new(name: String, lanes: usize, policy: Policy, now: Time) -> Self {
         Self {
             name,
             lanes: vec![None; lanes],
@@ -59,17 +80,32 @@ impl Backend {
             probe: None,
             announced: false,
             pause: PROBE_PAUSE_MIN,
-            limits,
+            policy,
+            lacks: 0,
+            counters: Counters::default(),
         }
+    }
+
+    /// Whether it is known not to have this verb.
+    pub(super) fn lacks(&self, verb: Verb) -> bool {
+        self.lacks & 1 << verb as u32 != 0
+    }
+
+    /// It answered a value with `ERROR`: it does not have this verb, and took the value for
+    /// commands.
+    pub(super) fn note_lack(&mut self, verb: Verb) {
+        self.lacks |= 1 << verb as u32;
     }
 
     pub(super) fn is_up(&self) -> bool {
         matches!(self.health, Health::Up { .. })
     }
 
-    /// It answered.
+    /// It answered a request that was `age` microseconds old.
     #[inline]
-    pub(super) fn succeeded(&mut self) {
+    pub(super) fn succeeded(&mut self, age: u64) {
+        let latency = &mut self.counters.latency;
+        *latency = if *latency == 0 { age } else { (*latency * 15 + age) / 16 };
         if let Health::Up { failures, .. } = &mut self.health {
             *failures = 0;
         }
@@ -82,12 +118,13 @@ impl Backend {
             return false;
         };
         *failures += 1;
-        if *failures < self.limits.failures_max {
+        if *failures < self.policy.failures_max {
             return false;
         }
         if now.since(*since) >= STABLE_AFTER {
             self.pause = PROBE_PAUSE_MIN;
         }
+        self.counters.downs += 1;
         let probe_at = self.next_probe(now, jitter);
         self.health = Health::Down { since: now, probe_at };
         true
@@ -107,6 +144,7 @@ impl Backend {
     /// A probe was answered. Returns for how many microseconds it was down.
     pub(super) fn recovered(&mut self, now: Time) -> u64 {
         self.probe = None;
+        self.lacks = 0;
         let since = match self.health {
             Health::Down { since, .. } | Health::Up { since, .. } => since,
         };
@@ -126,7 +164,8 @@ impl Backend {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { timeout: 1, connect_timeout: 1, failures_max: 2 };
+    const POLICY: Policy =
+        Policy { timeout: 1, connect_timeout: 1, failures_max: 2, failed_get_is_miss: false };
 
     fn probe_at(backend: &Backend) -> Time {
         match backend.health {
@@ -138,9 +177,9 @@ mod tests {
     #[test]
     fn it_is_down_after_failures_in_a_row_only() {
         let start = Time::from_micros(0);
-        let mut backend = Backend::new("a".into(), 1, LIMITS, start);
+        let mut backend = Backend::new("a".into(), 1, POLICY, start);
         assert!(!backend.failed(start, 0));
-        backend.succeeded();
+        backend.succeeded(1);
         assert!(!backend.failed(start, 0));
         assert!(backend.failed(start, 0));
         assert!(!backend.failed(start, 0), "it is down already");
@@ -150,7 +189,7 @@ mod tests {
     #[test]
     fn probes_come_ever_more_slowly_and_so_does_a_backend_that_flaps() {
         let mut now = Time::from_micros(0);
-        let mut backend = Backend::new("a".into(), 1, LIMITS, now);
+        let mut backend = Backend::new("a".into(), 1, POLICY, now);
         backend.failed(now, 0);
         backend.failed(now, 0);
         let mut pauses = vec![probe_at(&backend).since(now)];

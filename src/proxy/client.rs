@@ -4,6 +4,7 @@ use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX};
 use super::replies::{Place, Replies, Slot};
 use crate::memcache::request::{Request, RequestParser};
 use crate::ring::Ring;
+use crate::stats::Counters;
 use crate::stock::Stock;
 use crate::table::Table;
 
@@ -43,6 +44,8 @@ pub struct Fillable<'a, S> {
     pub input: &'a mut Ring,
     /// What is to be noted.
     pub readiness: &'a mut Readiness,
+    /// What counts the bytes.
+    pub bytes: &'a mut u64,
 }
 
 /// A retrieval of many keys that is being taken up, key by key.
@@ -112,17 +115,6 @@ impl<S> Client<S> {
             && self.output.len() + self.replies.held() < REPLY_BYTES_MAX
     }
 
-    /// The socket and the ring to fill from it, when there is something to read and it may be.
-    pub(super) fn fillable(&mut self, stock: &mut Stock) -> Option<Fillable<'_, S>> {
-        if !self.readiness.readable || self.reading != Reading::Open || !self.may_ask() {
-            return None;
-        }
-        let total = self.wanted.max(self.input.len() + 1).max(CLIENT_READ_BYTES);
-        self.input.reserve(stock, total);
-        let Self { socket, input, readiness, .. } = self;
-        Some(Fillable { socket, input, readiness })
-    }
-
     /// Whether there is something to do for it that was put off.
     pub(super) fn is_behind(&self) -> bool {
         let unread = self.readiness.readable && self.reading == Reading::Open;
@@ -152,11 +144,17 @@ pub(super) struct Clients<S> {
     table: Table<ClientId, Client<S>>,
     dirty: Vec<ClientId>,
     queued: Vec<ClientId>,
+    pub(super) counters: Counters,
 }
 
 impl<S> Clients<S> {
     pub(super) fn new() -> Self {
-        Self { table: Table::new(), dirty: Vec::new(), queued: Vec::new() }
+        Self {
+            table: Table::new(),
+            dirty: Vec::new(),
+            queued: Vec::new(),
+            counters: Counters::default(),
+        }
     }
 
     pub(super) fn insert(&mut self, client: Client<S>) -> ClientId {
@@ -178,6 +176,24 @@ impl<S> Clients<S> {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ClientId> {
         self.table.ids()
+    }
+
+    /// The client that is to be written to, and what counts the bytes.
+    pub(super) fn leaving(&mut self, id: ClientId) -> Option<(&mut Client<S>, &mut u64)> {
+        Some((self.table.get_mut(id)?, &mut self.counters.bytes_written))
+    }
+
+    /// The socket and the ring to fill from it, when there is something to read and it may be.
+    pub(super) fn fillable(&mut self, id: ClientId, stock: &mut Stock) -> Option<Fillable<'_, S>> {
+        let client = self.table.get_mut(id)?;
+        let may_send = client.reading == Reading::Open && client.may_ask();
+        if !client.readiness.readable || !may_send {
+            return None;
+        }
+        let total = client.wanted.max(client.input.len() + 1).max(CLIENT_READ_BYTES);
+        client.input.reserve(stock, total);
+        let Client { socket, input, readiness, .. } = client;
+        Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
     }
 
     /// Puts the reply at the head of `source` into its place, unless the client is gone.

@@ -16,8 +16,9 @@ pub const REPLY_BYTES_MAX: usize = 1 << 18;
 /// Bytes that wait to be written to one link; requests for it wait beyond.
 pub const LINK_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes of one line with many keys to a backend; more keys go onto a further line.
-pub const BATCH_BYTES_MAX: usize = 1 << 13;
+/// Bytes of the keys on one line to a backend; more keys go onto a further line. A memcached takes
+/// a line of any length for `get`, but not for `gat`.
+pub const BATCH_BYTES_MAX: usize = 1 << 10;
 
 /// Bytes read from a client at once.
 pub const CLIENT_READ_BYTES: usize = 1 << 14;

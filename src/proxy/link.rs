@@ -2,10 +2,11 @@
 
 use super::client::{ClientId, Fillable, Readiness};
 use super::close::Close;
+use super::kind::Kind;
 use super::limits::{BATCH_BYTES_MAX, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
 use super::replies::Place;
-use crate::memcache::line::Verb;
-use crate::memcache::reply::{Form, ReplyParser, Word};
+use crate::memcache::line::Line;
+use crate::memcache::reply::ReplyParser;
 use crate::memcache::request::Request;
 use crate::ring::Ring;
 use crate::stock::Stock;
@@ -16,69 +17,6 @@ use std::ops::Range;
 crate::id! {
     /// Names a link.
     LinkId
-}
-
-/// What a request in flight is, and so what may answer it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A retrieval of one key.
-    Get,
-    /// One key of a retrieval of many.
-    Part,
-    /// The end of a line of many keys.
-    PartsEnd,
-    /// A value to be stored.
-    Store,
-    /// `delete`.
-    Delete,
-    /// `incr`, `decr`.
-    Count,
-    /// `touch`.
-    Touch,
-    /// The proxy's own question whether the backend is well.
-    Probe,
-}
-
-impl Kind {
-    /// The kind of a request; None when no backend is asked.
-    pub(super) const fn of(verb: Verb) -> Option<Self> {
-        Some(match verb {
-            Verb::Get | Verb::Gets => Self::Get,
-            Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Cas => {
-                Self::Store
-            }
-            Verb::Delete => Self::Delete,
-            Verb::Incr | Verb::Decr => Self::Count,
-            Verb::Touch => Self::Touch,
-            Verb::Version | Verb::Quit => return None,
-        })
-    }
-
-    /// Whether a reply of this form can be an answer. What cannot is the answer to something else,
-    /// and then no reply on the link can be trusted.
-    pub(super) const fn suits(self, form: Form) -> bool {
-        let Form::Line(word) = form else {
-            return match self {
-                Self::Get => matches!(form, Form::Hit | Form::End),
-                Self::Part => matches!(form, Form::Value | Form::End),
-                Self::PartsEnd => matches!(form, Form::End),
-                Self::Store | Self::Delete | Self::Count | Self::Touch | Self::Probe => false,
-            };
-        };
-        if word.is_error() {
-            return true;
-        }
-        match self {
-            Self::Get | Self::Part | Self::PartsEnd => false,
-            Self::Store => {
-                matches!(word, Word::Stored | Word::NotStored | Word::Exists | Word::NotFound)
-            }
-            Self::Delete => matches!(word, Word::Deleted | Word::NotFound),
-            Self::Count => matches!(word, Word::Number | Word::NotFound),
-            Self::Touch => matches!(word, Word::Touched | Word::NotFound),
-            Self::Probe => matches!(word, Word::Version),
-        }
-    }
 }
 
 /// A request in flight.
@@ -96,6 +34,18 @@ pub(super) struct Asked {
     pub quiet: bool,
     /// Bytes of its key, which stands among the link's `keys`; 0 when it is not kept.
     pub key_len: u8,
+}
+
+impl Asked {
+    /// What a client asked.
+    pub(super) fn new(client: ClientId, place: Place, kind: Kind, quiet: bool, now: Time) -> Self {
+        Self { client: Some(client), asked_at: now, place, kind, quiet, key_len: 0 }
+    }
+
+    /// What the proxy asks for itself.
+    pub(super) fn nobody(kind: Kind, now: Time) -> Self {
+        Self { client: None, asked_at: now, place: Place::default(), kind, quiet: true, key_len: 0 }
+    }
 }
 
 /// How far a connection is.
@@ -147,6 +97,8 @@ pub struct Link<S> {
     pub(super) role: Role,
     pub(super) wanted_at: Time,
     pub(super) heard_at: Time,
+    /// Bytes that were read.
+    bytes_read: u64,
     /// The earliest timer that is set for it.
     pub(super) timer: Option<Time>,
     pub(super) dirty: bool,
@@ -170,6 +122,7 @@ impl<S> Link<S> {
             role,
             wanted_at: now,
             heard_at: now,
+            bytes_read: 0,
             timer: None,
             dirty: false,
         }
@@ -209,7 +162,7 @@ impl<S> Link<S> {
         stock: &mut Stock,
     ) -> bool {
         let begun = self.batch == 0;
-        if self.batch > BATCH_BYTES_MAX {
+        if self.batch + key.len() > BATCH_BYTES_MAX {
             self.end_batch(asked.asked_at, stock);
         }
         if self.batch == 0 {
@@ -235,9 +188,7 @@ impl<S> Link<S> {
     pub(super) fn end_batch(&mut self, now: Time, stock: &mut Stock) {
         self.batch = 0;
         self.output.extend(stock, b"\r\n");
-        let (kind, place) = (Kind::PartsEnd, Place::default());
-        let asked = Asked { client: None, asked_at: now, place, kind, quiet: true, key_len: 0 };
-        self.ask(asked, b"", stock);
+        self.ask(Asked::nobody(Kind::PartsEnd, now), b"", stock);
     }
 
     /// Whether the backend is to blame for this end: not when it closes a link that is idle, and
@@ -264,8 +215,8 @@ impl<S> Link<S> {
         }
         let total = self.parser.wanted().max(self.input.len() + 1).max(LINK_READ_BYTES);
         self.input.reserve(stock, total);
-        let Self { socket, input, readiness, .. } = self;
-        Some(Fillable { socket: socket.as_mut()?, input, readiness })
+        let Self { socket, input, readiness, bytes_read: bytes, .. } = self;
+        Some(Fillable { socket: socket.as_mut()?, input, readiness, bytes })
     }
 
     /// When it has to be looked at again, whatever happens until then.
@@ -283,11 +234,13 @@ impl<S> Link<S> {
     #[inline]
     pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
-        if line.head + 2 == *line_len && input.byte(line.head) == b'\r' {
+        let Line { head, cut, .. } = line;
+        if head + 2 == *line_len && input.byte(*head) == b'\r' && cut.is_empty() {
             self.output.extend_from(stock, input, 0..*len);
             return;
         }
-        self.output.extend_from(stock, input, 0..line.head);
+        self.output.extend_from(stock, input, 0..cut.start);
+        self.output.extend_from(stock, input, cut.end..*head);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, *line_len..*len);
     }

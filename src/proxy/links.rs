@@ -4,9 +4,9 @@
 use super::backend::{Backend, Health};
 use super::client::{ClientId, mark};
 use super::close::Close;
+use super::kind::Kind;
 use super::limits::{LINK_BYTES_MAX, LINK_PAUSE};
-use super::link::{Asked, Kind, Link, LinkId, Role, Stage};
-use super::replies::Place;
+use super::link::{Asked, Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
 use crate::stock::Stock;
 use crate::table::Table;
@@ -50,6 +50,20 @@ impl<S> Links<S> {
         self.table.get_mut(id)
     }
 
+    /// A link that something was read from, and its backend.
+    pub(super) fn hearing(&mut self, id: LinkId) -> Option<(&mut Link<S>, &mut Backend)> {
+        let link = self.table.get_mut(id)?;
+        let backend = &mut self.backends[link.backend];
+        Some((link, backend))
+    }
+
+    /// How many links a backend has, and how many requests are in flight on them.
+    pub(super) fn load(&self, backend: usize) -> (u64, u64) {
+        let ids = self.table.ids().filter_map(|id| self.table.get(id));
+        let links = ids.filter(|link| link.backend == backend);
+        links.fold((0, 0), |(links, flying), it| (links + 1, flying + it.in_flight.len() as u64))
+    }
+
     /// The link of this lane to this backend; opens one when there is none. None while the backend
     /// is down.
     #[inline]
@@ -71,7 +85,9 @@ impl<S> Links<S> {
     pub(super) fn asking(&mut self, id: LinkId, now: Time) -> Option<&mut Link<S>> {
         let link = self.table.get_mut(id)?;
         mark(&mut link.dirty, id, &mut self.dirty);
-        let late = now.after(self.backends[link.backend].limits.timeout);
+        let backend = &mut self.backends[link.backend];
+        backend.counters.requests += 1;
+        let late = now.after(backend.policy.timeout);
         if link.timer.is_none_or(|timer| timer > late) {
             link.timer = Some(late);
             self.timers.set(late, Wake::Link(id));
@@ -171,8 +187,8 @@ impl<S> Links<S> {
         let Some(link) = self.table.get_mut(id) else {
             return;
         };
-        let limits = self.backends[link.backend].limits;
-        link.timer = link.deadline(limits.timeout, limits.connect_timeout);
+        let policy = self.backends[link.backend].policy;
+        link.timer = link.deadline(policy.timeout, policy.connect_timeout);
         if let Some(at) = link.timer {
             self.timers.set(at, Wake::Link(id));
         }
@@ -269,10 +285,7 @@ impl<S> Links<S> {
                 let id = self.open(backend, Role::Probe, now);
                 if let Some(link) = self.asking(id, now) {
                     link.output.extend(stock, b"version\r\n");
-                    let (kind, place) = (Kind::Probe, Place::default());
-                    let asked =
-                        Asked { client: None, asked_at: now, place, kind, quiet: true, key_len: 0 };
-                    link.ask(asked, b"", stock);
+                    link.ask(Asked::nobody(Kind::Probe, now), b"", stock);
                 }
             }
             Health::Down { .. } => {}

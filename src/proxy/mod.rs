@@ -6,14 +6,17 @@ pub mod close;
 pub mod limits;
 pub mod link;
 
+mod answer;
 mod backend;
+mod kind;
 mod links;
+mod local;
 mod path;
 mod pool;
 mod replies;
 mod timers;
 
-pub use backend::Limits;
+pub use backend::Policy;
 
 use crate::hash::Placement;
 use crate::ring::Ring;
@@ -22,7 +25,7 @@ use crate::time::Time;
 use backend::Backend;
 use client::{Client, ClientId, Clients, Fillable, Reading};
 use close::Close;
-use limits::SPARE_BYTES_MAX;
+use limits::{SILENT_TIMEOUTS, SPARE_BYTES_MAX};
 use link::{Link, LinkId, Role, Stage};
 use links::Links;
 use log::debug;
@@ -35,10 +38,23 @@ pub struct PoolSetup {
     pub backends: Vec<String>,
     /// Links for each backend.
     pub links: usize,
-    /// What each backend is allowed.
-    pub limits: Limits,
+    /// How each backend is treated.
+    pub policy: Policy,
     /// What maps keys to backends.
     pub placement: Placement,
+}
+
+/// What the proxy tells of itself.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// The process.
+    pub pid: u32,
+    /// Seconds since 1970 at the start.
+    pub started_at: u64,
+    /// How many clients there may be.
+    pub clients_max: usize,
+    /// What `stats settings` tells.
+    pub settings: Vec<(String, String)>,
 }
 
 /// The core. `S` is a socket; the core carries it and cannot touch it.
@@ -50,6 +66,7 @@ pub struct Proxy<S> {
     /// Where a line is put together that wraps around the end of its ring.
     scratch: Vec<u8>,
     value_bytes_max: usize,
+    about: About,
     next_lane: usize,
     dirty_clients: Vec<ClientId>,
     dirty_links: Vec<LinkId>,
@@ -58,13 +75,20 @@ pub struct Proxy<S> {
 impl<S> Proxy<S> {
     /// A proxy without clients, whose links wait to be opened. `seed` is any number: chance for the
     /// pauses between probes. Values of more than `value_bytes_max` bytes are refused.
-    pub fn new(setups: Vec<PoolSetup>, value_bytes_max: usize, seed: u64, now: Time) -> Self {
+    pub fn new(
+        setups: Vec<PoolSetup>,
+        value_bytes_max: usize,
+        about: About,
+        seed: u64,
+        now: Time,
+    ) -> Self {
         let mut links = Links::new(seed);
         let mut pools = Vec::new();
         for setup in setups {
-            let PoolSetup { backends, links: lanes, limits, placement } = setup;
-            pools.push(Pool { placement, first_backend: links.backends.len() });
-            let backend = |name| Backend::new(name, lanes, limits, now);
+            let PoolSetup { backends, links: lanes, policy, placement } = setup;
+            let (first_backend, backends_len) = (links.backends.len(), backends.len());
+            pools.push(Pool { placement, first_backend, backends_len });
+            let backend = |name| Backend::new(name, lanes, policy, now);
             links.backends.extend(backends.into_iter().map(backend));
         }
         links.open_all(now);
@@ -75,6 +99,7 @@ impl<S> Proxy<S> {
             stock: Stock::new(SPARE_BYTES_MAX),
             scratch: Vec::new(),
             value_bytes_max,
+            about,
             next_lane: 0,
             dirty_clients: Vec::new(),
             dirty_links: Vec::new(),
@@ -85,6 +110,7 @@ impl<S> Proxy<S> {
     pub fn open_client(&mut self, pool: usize, socket: S) -> ClientId {
         let lane = self.next_lane;
         self.next_lane = lane.wrapping_add(1);
+        self.clients.counters.total_connections += 1;
         self.clients.insert(Client::new(socket, pool, lane, self.value_bytes_max))
     }
 
@@ -110,7 +136,7 @@ impl<S> Proxy<S> {
 
     /// The client's socket and the ring to fill from it, when it may send more.
     pub fn client_to_fill(&mut self, id: ClientId) -> Option<Fillable<'_, S>> {
-        self.clients.get_mut(id)?.fillable(&mut self.stock)
+        self.clients.fillable(id, &mut self.stock)
     }
 
     /// The link's socket and the ring to fill from it.
@@ -280,15 +306,18 @@ impl<S> Proxy<S> {
         id: ClientId,
         write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
     ) {
-        let Some(client) = self.clients.get_mut(id) else {
+        let Self { clients, stock, .. } = self;
+        let Some((client, written)) = clients.leaving(id) else {
             return;
         };
         if client.readiness.writable && !client.output.is_empty() {
+            let before = client.output.len();
             match write(&mut client.socket, &mut client.output) {
                 Ok(all) => client.readiness.writable = all,
                 Err(why) => return self.close_client(id, why),
             }
-            client.output.release(&mut self.stock);
+            *written += (before - client.output.len()) as u64;
+            client.output.release(stock);
         }
         if client.is_done() {
             self.close_client(id, Close::Done);
@@ -305,20 +334,18 @@ impl<S> Proxy<S> {
         link.timer = None;
         let backend = link.backend;
         let (opening, role) = (link.stage != Stage::Open, link.role);
-        let limits = self.links.backends[backend].limits;
-        let late = self.answer_late(id, now, limits.timeout);
+        let policy = self.links.backends[backend].policy;
+        let late = self.answer_late(id, now);
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
         let idle = link.in_flight.is_empty();
         let why = match role {
             Role::Probe if late => Some(Close::ProbeTimeout),
-            _ if opening && link.opening_for(now) >= limits.connect_timeout => {
+            _ if opening && link.opening_for(now) >= policy.connect_timeout => {
                 Some(Close::ConnectTimeout)
             }
-            _ if link.silent_for(now) >= limits.timeout * limits::SILENT_TIMEOUTS => {
-                Some(Close::Silent)
-            }
+            _ if link.silent_for(now) >= policy.timeout * SILENT_TIMEOUTS => Some(Close::Silent),
             Role::Retired if idle => Some(Close::Retired),
             Role::Lane(_) | Role::Probe | Role::Retired => None,
         };

@@ -15,36 +15,33 @@
 //! an error line, or with nothing. Errors are replies.
 
 use super::Proxy;
-use super::client::{ClientId, Clients, Gathering, Reading};
+use super::answer::{self, BROKEN, DOWN, LACKING, LATE, LOST};
+use super::client::{ClientId, Gathering};
 use super::close::Close;
+use super::kind::Kind;
 use super::limits::{KEYS_PER_TURN, PLACES_MAX, REQUESTS_PER_TICK};
-use super::link::{Asked, Kind, Link, LinkId, Stage};
-use super::replies::{Place, Slot};
-use crate::memcache::line::{Refusal, Verb};
-use crate::memcache::reply::{Form, Reply, Word};
+use super::link::{Asked, LinkId, Stage};
+use super::replies::Slot;
+use crate::memcache::line::Refusal;
 use crate::memcache::request::{Request, Step};
 use crate::memcache::words::Words;
-use crate::stock::Stock;
 use crate::time::Time;
-use std::borrow::Cow;
-
-const DOWN: &[u8] = b"SERVER_ERROR backend down\r\n";
-const LOST: &[u8] = b"SERVER_ERROR backend lost\r\n";
-const LATE: &[u8] = b"SERVER_ERROR backend timed out\r\n";
-const BROKEN: &[u8] = b"SERVER_ERROR backend broke the protocol\r\n";
-
-/// What the proxy says it is. Clients parse the number, and decide by it what they may send: it is
-/// that of the memcached whose protocol this is.
-const VERSION: &[u8] =
-    concat!("VERSION 1.6.45 nodeproxy-", env!("CARGO_PKG_VERSION"), "\r\n").as_bytes();
 
 /// Whether there may be more to do for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     /// Its input may hold another request.
     More,
     /// It does not, or that one has to wait.
     Rest,
+}
+
+/// What a link brought.
+enum Heard {
+    /// Answers to clients, or nothing whole.
+    Replies,
+    /// The answer to a probe.
+    Probe,
 }
 
 impl<S> Proxy<S> {
@@ -86,33 +83,17 @@ impl<S> Proxy<S> {
                 client.input.consume(count);
                 Next::More
             }
-            Step::Refused { refusal, noreply, len } => {
+            Step::Refused { refusal, quiet, len } => {
                 client.input.consume(len);
-                let reply = if noreply { Slot::Nothing } else { Slot::Text(refusal.text()) };
-                self.answer_here(id, reply);
-                Next::More
+                self.refuse(id, refusal, quiet)
             }
-            Step::Endless => {
-                self.answer_here(id, Slot::Text(Refusal::LineTooLong.text()));
-                self.end_reading(id);
-                Next::Rest
-            }
+            Step::Endless => self.refuse(id, Refusal::LineTooLong, false),
         }
     }
 
     fn serve(&mut self, id: ClientId, request: Request, now: Time) -> Next {
         match Kind::of(request.line.verb) {
-            None if request.line.verb == Verb::Quit => {
-                self.end_reading(id);
-                Next::Rest
-            }
-            None => {
-                if let Some(client) = self.clients.get_mut(id) {
-                    client.input.consume(request.len);
-                }
-                self.answer_here(id, Slot::Text(VERSION));
-                Next::More
-            }
+            None => self.serve_here(id, &request, now),
             Some(_) if request.line.many => {
                 let at = request.line.key.start;
                 self.gather(id, Gathering { request, at }, now)
@@ -125,24 +106,32 @@ impl<S> Proxy<S> {
     #[inline]
     fn forward(&mut self, id: ClientId, request: &Request, kind: Kind, now: Time) -> Next {
         let Self { clients, links, pools, stock, scratch, .. } = self;
+        clients.counters.asked(kind);
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
         let key = client.input.slice(request.line.key.clone(), scratch);
-        let backend = pools[client.pool].backend(key);
-        let Some(link_id) = links.find(backend, client.lane, now) else {
+        let backend = pools[client.pool].backend_of(&request.line, key);
+        let (lane, quiet) = (client.lane, request.line.quiet);
+        let Some(link_id) = links.find(backend, lane, now) else {
             client.input.consume(request.len);
-            self.answer_here(id, failed(kind, request.line.noreply, DOWN));
+            let reply = answer::failed(kind, quiet, DOWN, &links.backends[backend].policy);
+            self.answer_here(id, reply);
             return Next::More;
         };
+        if matches!(kind, Kind::Store(verb) if links.backends[backend].lacks(verb)) {
+            client.input.consume(request.len);
+            let reply = answer::failed(kind, quiet, LACKING, &links.backends[backend].policy);
+            self.answer_here(id, reply);
+            return Next::More;
+        }
         if links.is_full(link_id, id) {
             client.blocked = true;
             return Next::Rest;
         }
         if let Some(link) = links.asking(link_id, now) {
             let place = client.replies.expect();
-            let (client_id, quiet) = (Some(id), request.line.noreply);
-            let asked = Asked { client: client_id, asked_at: now, place, kind, quiet, key_len: 0 };
+            let asked = Asked::new(id, place, kind, quiet, now);
             let key = if kind == Kind::Get { key } else { b"" };
             link.ask(asked, key, stock);
             link.forward(&client.input, request, stock);
@@ -160,91 +149,50 @@ impl<S> Proxy<S> {
         };
         let Gathering { request, mut at } = gathering;
         let line = client.input.slice(0..request.line.head, scratch);
-        let prefix = &line[..request.line.key.start].trim_ascii_end();
+        let prefix = line[..request.line.key.start].trim_ascii_end();
         let mut words = Words::new(line, at);
-        let mut turns = KEYS_PER_TURN;
-        let rest = loop {
-            if turns == 0 || client.replies.len() >= PLACES_MAX {
-                break true;
+        let mut turns = 0;
+        let finished = loop {
+            if turns == KEYS_PER_TURN || client.replies.len() >= PLACES_MAX {
+                break false;
             }
             let Some(key) = words.next() else {
-                break false;
+                break true;
             };
-            turns -= 1;
+            turns += 1;
             let backend = pools[client.pool].backend(&line[key.clone()]);
             let link_id = links.find(backend, client.lane, now);
             if let Some(link_id) = link_id
                 && links.is_full(link_id, id)
             {
                 client.blocked = true;
-                break true;
+                break false;
             }
             at = key.end;
             let place = client.replies.expect();
             match link_id.and_then(|id| Some((id, links.asking(id, now)?))) {
                 Some((link_id, link)) => {
-                    let (kind, quiet) = (Kind::Part, false);
-                    let asked =
-                        Asked { client: Some(id), asked_at: now, place, kind, quiet, key_len: 0 };
+                    let asked = Asked::new(id, place, Kind::Part, false, now);
                     if link.ask_part(asked, prefix, &line[key.start - 1..key.end], stock) {
                         links.begin_batch(link_id);
                     }
                 }
                 None => {
-                    let reply = failed(Kind::Part, false, DOWN);
+                    let policy = &links.backends[backend].policy;
+                    let reply = answer::failed(Kind::Part, false, DOWN, policy);
                     client.replies.fulfil(place, reply, &mut client.output, stock);
                 }
             }
         };
         links.end_batches(now, stock);
-        if rest {
+        if finished {
+            client.input.consume(request.len);
+            self.answer_here(id, Slot::End(b"END\r\n"));
+        } else {
             client.gathering = Some(Gathering { request, at });
-            return if client.may_ask() { Next::More } else { Next::Rest };
         }
-        client.input.consume(request.len);
-        self.answer_here(id, Slot::End);
+        self.clients.counters.cmd_get += turns as u64;
         Next::More
-    }
-
-    /// A value was refused for its size. What it was to replace must not stay: memcached drops it
-    /// too, so that nobody reads what its writer believes to be gone.
-    fn forget(&mut self, id: ClientId, request: &Request, now: Time) {
-        let Self { clients, links, pools, stock, scratch, .. } = self;
-        let Some(client) = clients.get_mut(id) else {
-            return;
-        };
-        if request.line.verb == Verb::Set {
-            let key = client.input.slice(request.line.key.clone(), scratch);
-            let backend = pools[client.pool].backend(key);
-            let link = links.find(backend, client.lane, now);
-            if let Some(link) = link.and_then(|id| links.asking(id, now)) {
-                let (kind, place) = (Kind::Delete, Place::default());
-                let asked =
-                    Asked { client: None, asked_at: now, place, kind, quiet: true, key_len: 0 };
-                link.ask(asked, b"", stock);
-                for piece in [b"delete ", key, b"\r\n"] {
-                    link.output.extend(stock, piece);
-                }
-            }
-        }
-        client.input.consume(request.line_len);
-    }
-
-    /// Answers a request that no backend is asked about.
-    fn answer_here(&mut self, id: ClientId, reply: Slot) {
-        if let Some(client) = self.clients.get_mut(id) {
-            let place = client.replies.expect();
-            self.clients.answer(id, place, reply, &mut self.stock);
-        }
-    }
-
-    /// Takes no more from the client; it is closed once it has got what it is owed.
-    fn end_reading(&mut self, id: ClientId) {
-        if let Some(client) = self.clients.get_mut(id) {
-            client.reading = Reading::Over;
-            client.stop_reading(&mut self.stock);
-            self.clients.mark_dirty(id);
-        }
     }
 
     /// The reply path: parse, match, reply, until the input runs dry.
@@ -262,51 +210,51 @@ impl<S> Proxy<S> {
 
     fn take_replies(&mut self, id: LinkId, now: Time) -> Result<Heard, Close> {
         let Self { clients, links, stock, scratch, .. } = self;
-        let mut heard = Heard::Replies;
-        let Some(link) = links.get_mut(id) else {
-            return Ok(heard);
+        let Some((link, backend)) = links.hearing(id) else {
+            return Ok(Heard::Replies);
         };
         link.heard_at = now;
-        let mut replies = 0;
-        while let Some(asked) = link.in_flight.front() {
-            let joined = asked.kind == Kind::Get;
-            if asked.kind == Kind::Probe {
-                heard = Heard::Probe;
-            }
-            let reply = link.parser.advance(&link.input, joined, scratch);
+        let mut heard = Heard::Replies;
+        let mut oldest = None;
+        while let Some(asked) = link.in_flight.front().copied() {
+            let reply = link.parser.advance(&link.input, asked.kind == Kind::Get, scratch);
             let Some(reply) = reply.map_err(|_| Close::Malformed)? else {
                 break;
             };
-            accept(link, &reply, clients, stock)?;
+            answer::accept(link, &reply, backend, clients, stock)?;
             link.input.consume(reply.len);
-            replies += 1;
+            oldest.get_or_insert(asked.asked_at);
+            if asked.kind == Kind::Probe {
+                heard = Heard::Probe;
+            }
         }
         if link.in_flight.is_empty() && !link.input.is_empty() {
             return Err(Close::Unsolicited);
         }
         link.input.release(stock);
         link.keys.release(stock);
-        let backend = link.backend;
-        if replies == 0 {
-            return Ok(Heard::Replies);
+        if let Some(asked_at) = oldest {
+            backend.succeeded(now.since(asked_at));
         }
-        links.backends[backend].succeeded();
         Ok(heard)
     }
 
     /// Answers what has been in flight for too long; the late answers will be skipped. Returns
     /// whether there was any.
-    pub(super) fn answer_late(&mut self, id: LinkId, now: Time, timeout: u64) -> bool {
-        let Some(link) = self.links.get_mut(id) else {
+    pub(super) fn answer_late(&mut self, id: LinkId, now: Time) -> bool {
+        let Self { clients, links, stock, .. } = self;
+        let Some((link, backend)) = links.hearing(id) else {
             return false;
         };
         let before = link.late;
         while let Some(asked) = link.in_flight.get(link.late)
-            && now.since(asked.asked_at) >= timeout
+            && now.since(asked.asked_at) >= backend.policy.timeout
         {
-            fail(asked, LATE, &mut self.clients, &mut self.stock);
+            answer::fail(asked, LATE, &backend.policy, clients, stock);
             link.late += 1;
         }
+        backend.counters.timeouts += (link.late - before) as u64;
+        backend.counters.errors += (link.late - before) as u64;
         link.late > before
     }
 
@@ -322,113 +270,15 @@ impl<S> Proxy<S> {
         } else {
             LOST
         };
+        let backend = &mut self.links.backends[link.backend];
         for asked in link.in_flight.iter().skip(link.late) {
-            fail(asked, text, &mut self.clients, &mut self.stock);
+            backend.counters.errors += 1;
+            answer::fail(asked, text, &backend.policy, &mut self.clients, &mut self.stock);
         }
         for ring in [&mut link.input, &mut link.output, &mut link.keys] {
             ring.clear();
             ring.release(&mut self.stock);
         }
         self.release_waiting();
-    }
-}
-
-/// What a link brought.
-enum Heard {
-    /// Answers to clients.
-    Replies,
-    /// The answer to a probe.
-    Probe,
-}
-
-/// Gives a reply to whoever waits for it. The reply is still in the link's input, and stays.
-#[inline]
-fn accept<S>(
-    link: &mut Link<S>,
-    reply: &Reply,
-    clients: &mut Clients<S>,
-    stock: &mut Stock,
-) -> Result<(), Close> {
-    let Some(asked) = link.in_flight.front().copied() else {
-        return Err(Close::Unsolicited);
-    };
-    if !asked.kind.suits(reply.form) {
-        return Err(Close::Malformed);
-    }
-    if matches!(asked.kind, Kind::Part | Kind::PartsEnd) {
-        return accept_part(link, reply, clients, stock);
-    }
-    if reply.form == Form::Hit && !link.is_first_key(&reply.key) {
-        return Err(Close::Unsolicited);
-    }
-    if let (Some(client), 0) = (asked.client, link.late) {
-        if asked.quiet {
-            clients.answer(client, asked.place, Slot::Nothing, stock);
-        } else {
-            clients.answer_from(client, asked.place, &link.input, reply.len, stock);
-        }
-    }
-    link.answered();
-    let refused = matches!(reply.form, Form::Line(Word::Error | Word::ClientError));
-    if asked.kind == Kind::Store && refused {
-        return Err(Close::ValueRefused);
-    }
-    Ok(())
-}
-
-/// A reply to one of many keys, or to the rest of them: keys that are passed over were misses.
-fn accept_part<S>(
-    link: &mut Link<S>,
-    reply: &Reply,
-    clients: &mut Clients<S>,
-    stock: &mut Stock,
-) -> Result<(), Close> {
-    while let Some(asked) = link.in_flight.front().copied() {
-        let client = asked.client.filter(|_| link.late == 0);
-        let found = reply.form == Form::Value && link.is_first_key(&reply.key);
-        match (asked.kind, client) {
-            (Kind::Part, None) => {}
-            (Kind::Part, Some(client)) if found => {
-                clients.answer_from(client, asked.place, &link.input, reply.len, stock);
-            }
-            (Kind::Part, Some(client)) => {
-                clients.answer(client, asked.place, missed(link, reply), stock);
-            }
-            _ if reply.form == Form::Value => return Err(Close::Unsolicited),
-            _ => {}
-        }
-        link.answered();
-        if found || asked.kind == Kind::PartsEnd {
-            return Ok(());
-        }
-    }
-    Err(Close::Unsolicited)
-}
-
-/// What a key gets that this reply is not the value of: nothing, unless the reply is an error.
-fn missed<S>(link: &Link<S>, reply: &Reply) -> Slot {
-    match reply.form {
-        Form::Line(_) => {
-            let (start, end) = link.input.pieces(0..reply.len);
-            Slot::Failed(Cow::Owned([start, end].concat()))
-        }
-        Form::Hit | Form::Value | Form::End => Slot::Nothing,
-    }
-}
-
-fn fail<S>(asked: &Asked, text: &'static [u8], clients: &mut Clients<S>, stock: &mut Stock) {
-    if let Some(client) = asked.client {
-        clients.answer(client, asked.place, failed(asked.kind, asked.quiet, text), stock);
-    }
-}
-
-/// What a client is told of a request that has failed.
-fn failed(kind: Kind, quiet: bool, text: &'static [u8]) -> Slot {
-    if quiet {
-        Slot::Nothing
-    } else if kind == Kind::Part {
-        Slot::Failed(Cow::Borrowed(text))
-    } else {
-        Slot::Text(text)
     }
 }

@@ -25,10 +25,11 @@ pub(super) enum Slot {
     Text(&'static [u8]),
     /// There is nothing to say: a miss among many keys, or the client wanted no answer.
     Nothing,
-    /// A part of a multi-get failed; its `END` will say so.
+    /// A part of a multi-get failed, or one of many backends; the end will say so.
     Failed(Cow<'static, [u8]>),
-    /// The end of a multi-get.
-    End,
+    /// The end of what has many parts: this text, or what went wrong in place of it. An empty text
+    /// says nothing in either case.
+    End(&'static [u8]),
 }
 
 /// The queue.
@@ -89,6 +90,9 @@ impl Replies {
         output: &mut Ring,
         stock: &mut Stock,
     ) {
+        if let Slot::Bytes(bytes) = &reply {
+            self.held += bytes.len();
+        }
         *self.slot(place) = reply;
         if place == self.first {
             self.settle(output, stock);
@@ -144,9 +148,9 @@ impl Replies {
             Slot::Failed(text) => {
                 self.failure.get_or_insert(text);
             }
-            Slot::End => match self.failure.take() {
-                None => output.extend(stock, b"END\r\n"),
-                Some(text) => output.extend(stock, &text),
+            Slot::End(text) => match self.failure.take() {
+                Some(failure) if !text.is_empty() => output.extend(stock, &failure),
+                _ => output.extend(stock, text),
             },
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn is_connected(socket: &TcpStream) -> Result<bool, Close> {
 /// Reads until the ring is full or the socket is dry. A short read means that the kernel has no
 /// more, unless the peer has ended: that was announced once, so the end has to be read too.
 pub(super) fn fill(from: Fillable<'_, TcpStream>) -> Result<Filled, Close> {
-    let Fillable { socket, input, readiness } = from;
+    let Fillable { socket, input, readiness, bytes } = from;
     while input.free() > 0 {
         let asked = input.free();
         match read(socket, input) {
@@ -65,6 +65,7 @@ pub(super) fn fill(from: Fillable<'_, TcpStream>) -> Result<Filled, Close> {
             }
             Ok(count) => {
                 input.commit(count);
+                *bytes += count as u64;
                 if count < asked && !readiness.ended {
                     readiness.readable = false;
                     break;

@@ -3,9 +3,9 @@
 use super::listener::Listener;
 use super::{Reactor, Source, socket};
 use crate::config::endpoint::Endpoint;
-use crate::config::{Config, PoolConfig};
+use crate::config::{Config, OnError, PoolConfig};
 use crate::hash::Placement;
-use crate::proxy::{Limits, PoolSetup, Proxy};
+use crate::proxy::{About, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
 use mio::net::UnixStream;
@@ -15,7 +15,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Descriptors that are neither clients nor links: standard streams, epoll, signals, and some to
 /// spare.
@@ -48,16 +48,18 @@ impl Reactor {
         let seed = RandomState::new().hash_one(epoch);
         let timeout = config.pools.iter().map(|pool| pool.timeout * 1000).max().unwrap_or(0);
         let value_bytes_max = config.pools.iter().map(|pool| pool.value_bytes_max).max();
+        let clients_max = descriptors.saturating_sub(reserved).max(1);
+        let about = about(config, clients_max);
         Ok(Self {
             poll,
-            proxy: Proxy::new(setups, value_bytes_max.unwrap_or(0), seed, Time::default()),
+            proxy: Proxy::new(setups, value_bytes_max.unwrap_or(0), about, seed, Time::default()),
             listeners,
             backends,
             signals,
             epoch,
             accept_at: None,
             accept_paused: false,
-            clients_max: descriptors.saturating_sub(reserved).max(1),
+            clients_max,
             unread: Vec::new(),
             queued: Vec::new(),
             timeout,
@@ -70,13 +72,35 @@ fn setup(pool: &PoolConfig) -> Result<PoolSetup, StartError> {
     Ok(PoolSetup {
         backends: pool.servers.iter().map(ToString::to_string).collect(),
         links: pool.links,
-        limits: Limits {
+        policy: Policy {
             timeout: pool.timeout * 1000,
             connect_timeout: pool.connect_timeout * 1000,
             failures_max: pool.server_failure_limit,
+            failed_get_is_miss: pool.on_error == OnError::Miss,
         },
         placement: Placement(pool.servers.len()),
     })
+}
+
+/// What `stats` and `stats settings` tell, in memcached's names where it has some.
+fn about(config: &Config, clients_max: usize) -> About {
+    let started_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
+    let mut settings = vec![
+        ("maxconns".to_string(), clients_max.to_string()),
+        ("num_threads".into(), "1".into()),
+        ("verbosity".into(), config.verbosity.to_string()),
+    ];
+    for pool in &config.pools {
+        settings.push(("tcpport".into(), pool.listen.port.to_string()));
+        settings.push(("inter".into(), pool.listen.host.clone()));
+        settings.push(("item_size_max".into(), pool.value_bytes_max.to_string()));
+        settings.push(("timeout".into(), pool.timeout.to_string()));
+        settings.push(("connect_timeout".into(), pool.connect_timeout.to_string()));
+        settings.push(("server_connections".into(), pool.links.to_string()));
+        settings.push(("server_failure_limit".into(), pool.server_failure_limit.to_string()));
+        settings.push(("on_error".into(), pool.on_error.name().into()));
+    }
+    About { pid: std::process::id(), started_at, clients_max, settings }
 }
 
 fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {

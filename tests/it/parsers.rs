@@ -57,7 +57,7 @@ fn requests(bytes: &[u8], size: usize, offset: usize) -> Meaning {
                     ring.consume(count);
                     continue;
                 }
-                Step::Refused { refusal, noreply, len } => (format!("{refusal:?} {noreply}"), len),
+                Step::Refused { refusal, quiet, len } => (format!("{refusal:?} {quiet}"), len),
                 Step::Endless => panic!("no line is that long"),
             };
             let mut all = std::mem::take(&mut skipped);
@@ -77,21 +77,21 @@ fn requests_naively(mut bytes: &[u8]) -> Meaning {
         let line_len = end + 1;
         let mut value_len = 0;
         let what = match line::understand(line, true) {
-            Verdict::Refuse(refusal) => format!("{refusal:?} false"),
-            Verdict::Swallow { value, refusal, noreply } => {
+            Verdict::Refuse { refusal, quiet } => format!("{refusal:?} {quiet}"),
+            Verdict::Swallow { value, refusal, quiet } => {
                 value_len = value + 2;
-                format!("{refusal:?} {noreply}")
+                format!("{refusal:?} {quiet}")
             }
             Verdict::Ask(line) => {
                 value_len = line.value.map_or(0, |value| value + 2);
                 let value = bytes.get(line_len..line_len + value_len);
-                let noreply = line.noreply;
+                let quiet = line.hides_errors();
                 match value {
                     Some(_) if value_len > VALUE_BYTES_MAX + 2 => {
-                        format!("{:?} {noreply}", Refusal::TooLarge)
+                        format!("{:?} {quiet}", Refusal::TooLarge)
                     }
                     Some(value) if value_len > 0 && !value.ends_with(b"\r\n") => {
-                        format!("{:?} {noreply}", Refusal::BadChunk)
+                        format!("{:?} {quiet}", Refusal::BadChunk)
                     }
                     _ => format!("{line:?}"),
                 }
@@ -118,6 +118,11 @@ fn conversation() -> Vec<u8> {
     bytes.extend([b'\n'; 47]);
     bytes.extend(format!("get {long}\r\ndelete k\r\r\nincr a\tb 1 noreply\r\n").bytes());
     bytes.extend(format!("set {long} 0 0 2\r\n\r\n\r\ntouch \0 1\r\nget \u{e9}\r\n").bytes());
+    bytes.extend(
+        b"mg k v q\r\nms Zm9v 2 b q\r\nab\r\nms k 2 q\r\nabc\r\nms k 2 !\r\nab\r\nms k 45 q\r\n",
+    );
+    bytes.extend([b'v'; 45]);
+    bytes.extend(b"\r\nmn\r\ngat 1 a b\r\nflush_all x noreply\r\nstats\r\n");
     bytes.extend(b"set k 0 0 2147483646\r\nquit\r\nget a");
     bytes
 }
@@ -197,7 +202,8 @@ fn replies(bytes: &[u8], joined: bool, size: usize, offset: usize) -> Replies {
 fn a_reply_is_the_same_however_it_is_split_and_wrapped() {
     let values = b"VALUE key 0 6\r\na\r\nEND\r\nVALUE b 5 0 77\r\n\r\nEND\r\n";
     let lines = b"STORED\r\nNOT_FOUND\r\n18446744073709551615\r\nSERVER_ERROR out of memory\r\n\
-        CLIENT_ERROR bad\r\nERROR\r\nERROR: shut\nVERSION 1.6\r\nOK\r\nDELETED\r\nTOUCHED\r\n";
+        CLIENT_ERROR bad\r\nERROR\r\nERROR: shut\nVERSION 1.6\r\nOK\r\nDELETED\r\nTOUCHED\r\n\
+        HD\r\nVA 3 ka\r\n\r\na\r\nEN k1\r\nME k exp=-1 a\r\n";
     let both = [&values[..], lines].concat();
     let line = |word, len| (Form::Line(word), String::new(), len);
     let words = vec![
@@ -212,6 +218,10 @@ fn a_reply_is_the_same_however_it_is_split_and_wrapped() {
         line(Word::Ok, 4),
         line(Word::Deleted, 9),
         line(Word::Touched, 9),
+        line(Word::MetaHeader, 4),
+        line(Word::MetaValue, 14),
+        line(Word::MetaMiss, 7),
+        line(Word::MetaDebug, 15),
     ];
     let apart = vec![
         (Form::Value, "key".into(), 23),
@@ -251,6 +261,10 @@ fn what_is_not_the_protocol_is_malformed() {
         "STOREDX\r\n",
         "12a\r\n",
         "18446744073709551616\r\n",
+        "VA x\r\n",
+        "VA 1\r\nab\r\n",
+        "XX\r\n",
+        "HDX\r\n",
         &format!("VALUE {long} 0 1\r\na\r\n"),
         &"x".repeat(9000),
     ] {

@@ -6,7 +6,7 @@ use super::rng::Rng;
 use nodeproxy::proxy::client::Fillable;
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
-use nodeproxy::proxy::{Limits, PoolSetup, Proxy};
+use nodeproxy::proxy::{About, Policy, PoolSetup, Proxy};
 use nodeproxy::ring::Ring;
 use nodeproxy::time::Time;
 
@@ -40,15 +40,20 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let limits = Limits { timeout: TIMEOUT, connect_timeout: TIMEOUT, failures_max: 2 };
+        let policy = Policy {
+            timeout: TIMEOUT,
+            connect_timeout: TIMEOUT,
+            failures_max: 2,
+            failed_get_is_miss: false,
+        };
         let setup = PoolSetup {
             backends: (0..BACKENDS).map(|at| format!("backend{at}")).collect(),
             links: 1 + rng.below(3),
-            limits,
+            policy,
             placement: super::super::harness_placement(BACKENDS),
         };
         Self {
-            proxy: Proxy::new(vec![setup], 1 << 20, seed, Time::default()),
+            proxy: Proxy::new(vec![setup], 1 << 20, About::default(), seed, Time::default()),
             rng,
             now: Time::default(),
             peers: Vec::new(),

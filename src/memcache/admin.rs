@@ -1,0 +1,56 @@
+//! The commands that name no key, and what is no command.
+
+use super::classic::is_exptime;
+use super::line::{Line, Refusal, Verb, Verdict, refuse, says_noreply};
+use super::number::unsigned;
+use super::words::Words;
+
+/// Understands a line by its first word, which is not that of a command with keys.
+pub(super) fn understand(word: &[u8], line: &[u8], words: Words<'_>) -> Verdict {
+    let quiet = says_noreply(line, words.clone());
+    match word {
+        b"version" => Verdict::Ask(Line::new(Verb::Version, 0..0, 0)),
+        b"quit" => Verdict::Ask(Line::new(Verb::Quit, 0..0, 0)),
+        b"stats" => stats(words),
+        b"flush_all" => flush_all(line, words, quiet),
+        b"verbosity" => verbosity(line, words, quiet),
+        // They are about the inside of one server; each would mean something else on many.
+        b"slabs" | b"lru" | b"lru_crawler" | b"watch" | b"cache_memlimit" | b"shutdown"
+        | b"refresh_certs" | b"extstore" | b"misbehave" | b"debugtime" | b"debugitem" => {
+            Verdict::Refuse { refusal: Refusal::NotHere, quiet }
+        }
+        // As memcached does: a web page must not be able to send commands in the body of a form.
+        _ if words.last().is_some_and(|last| line[last].starts_with(b"HTTP/")) => {
+            refuse(Refusal::Http)
+        }
+        _ => Verdict::Refuse { refusal: Refusal::Unknown, quiet },
+    }
+}
+
+fn stats(mut words: Words<'_>) -> Verdict {
+    let argument = words.next().unwrap_or(0..0);
+    Verdict::Ask(Line::new(Verb::Stats, argument, 0))
+}
+
+/// `flush_all [delay] [noreply]`.
+fn flush_all(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
+    let word = "flush_all".len();
+    let head = match words.next() {
+        None => word,
+        Some(only) if quiet && words.clone().next().is_none() => only.start.min(word),
+        Some(delay) if is_exptime(&line[delay.clone()]) => delay.end,
+        Some(_) => return Verdict::Refuse { refusal: Refusal::BadExptime, quiet },
+    };
+    Verdict::Ask(Line { quiet, ..Line::new(Verb::FlushAll, 0..0, head) })
+}
+
+/// `verbosity level [noreply]`.
+fn verbosity(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
+    let level = words.next().unwrap_or(0..0);
+    match unsigned(&line[level.clone()]) {
+        Some(number) if number <= u64::from(u32::MAX) => {
+            Verdict::Ask(Line { quiet, ..Line::new(Verb::Verbosity, 0..0, level.end) })
+        }
+        _ => Verdict::Refuse { refusal: Refusal::BadFormat, quiet },
+    }
+}

@@ -1,0 +1,127 @@
+//! The classic commands that name keys: `get key*`, `set key flags exptime bytes`, `incr key n` ...
+
+use super::line::{Line, Refusal, Verb, Verdict, refuse, says_noreply, unsafe_bytes};
+use super::number::{signed, unsigned};
+use super::words::Words;
+use super::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use std::ops::Range;
+
+/// What stands before the first key of a `gat` is repeated on every line to a backend, and has to
+/// leave room for keys there.
+const PREFIX_BYTES_MAX: usize = 256;
+
+/// `get key*`. One key that is too long spoils the whole line, and must never reach a backend:
+/// there it would spoil the replies to the requests before it too.
+pub(super) fn retrieval(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+    let Some(key) = words.next() else {
+        return refuse(Refusal::BadFormat);
+    };
+    let mut head = key.end;
+    let mut longest = key.len();
+    for word in words {
+        longest = longest.max(word.len());
+        head = word.end;
+    }
+    if longest > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
+        return refuse(Refusal::BadFormat);
+    }
+    let many = head != key.end;
+    Verdict::Ask(Line { many, ..Line::new(verb, key, head) })
+}
+
+/// `gat exptime key*`.
+pub(super) fn touching_retrieval(
+    verb: Verb,
+    line: &[u8],
+    mut words: Words<'_>,
+    odd: bool,
+) -> Verdict {
+    let Some(exptime) = words.next() else {
+        return refuse(Refusal::BadFormat);
+    };
+    let verdict = retrieval(verb, line, words, odd);
+    match &verdict {
+        Verdict::Ask(_) if !is_exptime(&line[exptime]) => refuse(Refusal::BadExptime),
+        Verdict::Ask(it) if it.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
+        Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Swallow { .. } => verdict,
+    }
+}
+
+/// `set key flags exptime bytes [noreply]`, and `cas` with one number more.
+pub(super) fn storage(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+    let mut next = || words.next().unwrap_or(line.len()..line.len());
+    let (key, flags, exptime, length) = (next(), next(), next(), next());
+    // Without a length there is no telling where the value ends: it is read as commands, as
+    // memcached does.
+    let Some(value) = announced(&line[length.clone()]) else {
+        return refuse(Refusal::BadFormat);
+    };
+    let last = if verb == Verb::Cas { next() } else { length };
+    let head = last.end;
+    let quiet = says_noreply(line, words);
+    // memcached takes flags of any 64 bits and keeps some of them; a plus sign is none of its
+    // business, for `strtoul` it is fine.
+    let without_plus = |word: Range<usize>| {
+        let word = &line[word];
+        word.strip_prefix(b"+").unwrap_or(word)
+    };
+    let sound = key.len() <= KEY_BYTES_MAX
+        && !(odd && unsafe_bytes(&line[key.clone()]))
+        && unsigned(without_plus(flags)).is_some()
+        && signed(without_plus(exptime)).is_some()
+        && unsigned(&line[last]).is_some();
+    if !sound {
+        return Verdict::Swallow { value, refusal: Refusal::BadFormat, quiet };
+    }
+    Verdict::Ask(Line { value: Some(value), quiet, ..Line::new(verb, key, head) })
+}
+
+/// `delete key [0] [noreply]`; the number was a delay once, and some clients still send it.
+pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+    let Some(key) = words.next() else {
+        return refuse(Refusal::BadFormat);
+    };
+    let mut rest = words.clone();
+    if rest.clone().next().is_some_and(|word| &line[word] == b"0") {
+        rest.next();
+    }
+    let quiet = says_noreply(line, words);
+    if rest.count() > usize::from(quiet) {
+        return Verdict::Refuse { refusal: Refusal::BadDelete, quiet };
+    }
+    alone(Verb::Delete, line, key.clone(), key.end, quiet, odd)
+}
+
+/// `incr key number [noreply]` and its like: one line, one line back.
+pub(super) fn simple(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+    let (Some(key), Some(argument)) = (words.next(), words.next()) else {
+        return refuse(Refusal::BadFormat);
+    };
+    let quiet = says_noreply(line, words);
+    alone(verb, line, key, argument.end, quiet, odd)
+}
+
+fn alone(
+    verb: Verb,
+    line: &[u8],
+    key: Range<usize>,
+    head: usize,
+    quiet: bool,
+    odd: bool,
+) -> Verdict {
+    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
+        return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
+    }
+    Verdict::Ask(Line { quiet, ..Line::new(verb, key, head) })
+}
+
+/// A number of 32 bits, with a minus or without.
+pub(super) fn is_exptime(text: &[u8]) -> bool {
+    signed(text).is_some_and(|value| i32::try_from(value).is_ok())
+}
+
+/// The bytes of a value that `text` announces.
+pub(super) fn announced(text: &[u8]) -> Option<usize> {
+    let value = usize::try_from(unsigned(text)?).ok()?;
+    (value <= VALUE_BYTES_MAX).then_some(value)
+}

@@ -1,0 +1,100 @@
+//! The meta commands: `mg key flag*`, `ms key bytes flag*` ... Flags are the backend's business, and
+//! new ones need no new proxy; only those that change how many replies there are, or which backend
+//! is asked, are looked at.
+
+use super::KEY_BYTES_MAX;
+use super::classic::announced;
+use super::line::{Line, Refusal, Verb, Verdict, refuse, unsafe_bytes};
+use super::words::Words;
+use std::ops::Range;
+
+/// Flags that every memcached takes on an `ms`; 1.6.18 reads the value of a longer line as commands.
+const SET_FLAGS_MAX: usize = 16;
+
+/// What the flags say to a proxy.
+struct Flags {
+    count: usize,
+    /// The quiet flag with the space before it.
+    quiet: Option<Range<usize>>,
+    base64: bool,
+    end: usize,
+}
+
+/// `mg`, `md`, `ma`, `me`: one line.
+pub(super) fn keyed(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+    let Some(key) = words.next() else {
+        return refuse(Refusal::BadFormat);
+    };
+    let flags = match Flags::read(verb, line, words, key.end) {
+        Ok(flags) => flags,
+        Err(refusal) => return refuse(refusal),
+    };
+    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
+        return refuse(Refusal::BadFormat);
+    }
+    Verdict::Ask(flags.onto(Line::new(verb, key, 0)))
+}
+
+/// `ms key bytes flag*`, and the value behind it.
+pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+    let (Some(key), Some(length)) = (words.next(), words.next()) else {
+        return refuse(Refusal::BadFormat);
+    };
+    let Some(value) = announced(&line[length.clone()]) else {
+        return refuse(Refusal::BadFormat);
+    };
+    let swallow = |refusal| Verdict::Swallow { value, refusal, quiet: false };
+    let flags = match Flags::read(Verb::MetaSet, line, words, length.end) {
+        Ok(flags) => flags,
+        Err(Refusal::BadFormat) => return refuse(Refusal::BadFormat),
+        Err(refusal) => return swallow(refusal),
+    };
+    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
+        return swallow(Refusal::BadFormat);
+    }
+    if flags.count > SET_FLAGS_MAX {
+        return swallow(Refusal::TooManyFlags);
+    }
+    let line = Line { value: Some(value), ..Line::new(Verb::MetaSet, key, 0) };
+    Verdict::Ask(flags.onto(line))
+}
+
+impl Flags {
+    /// The flags of a line, which stand behind `end`.
+    fn read(verb: Verb, line: &[u8], words: Words<'_>, end: usize) -> Result<Self, Refusal> {
+        let mut flags = Self { count: 0, quiet: None, base64: false, end };
+        for word in words {
+            flags.count += 1;
+            // Behind anything else memcached 1.6.45 reads the value of an `ms` as commands.
+            if !matches!(line[word.start], b'A'..=b'z' | b'0'..=b'9') {
+                return Err(Refusal::BadFormat);
+            }
+            match line[word.start] {
+                b'q' if verb != Verb::MetaDebug => {
+                    let cut = flags.end..word.end;
+                    if flags.quiet.replace(cut).is_some() {
+                        return Err(duplicate(verb));
+                    }
+                }
+                b'b' => flags.base64 = true,
+                _ => {}
+            }
+            flags.end = word.end;
+        }
+        Ok(flags)
+    }
+
+    fn onto(self, line: Line) -> Line {
+        let quiet = self.quiet.is_some();
+        let cut = self.quiet.unwrap_or(0..0);
+        Line { head: self.end, cut, quiet, base64: self.base64, ..line }
+    }
+}
+
+const fn duplicate(verb: Verb) -> Refusal {
+    if matches!(verb, Verb::MetaDelete | Verb::MetaArithmetic) {
+        Refusal::InvalidOrDuplicateFlag
+    } else {
+        Refusal::DuplicateFlag
+    }
+}

@@ -1,0 +1,134 @@
+//! What a request in flight is, and so what may answer it.
+
+use crate::memcache::line::Verb;
+use crate::memcache::reply::{Form, Word};
+
+/// What a request in flight is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A retrieval of one key.
+    Get,
+    /// One key of a retrieval of many.
+    Part,
+    /// The end of a line of many keys.
+    PartsEnd,
+    /// A value to be stored.
+    Store(Verb),
+    Delete,
+    Incr,
+    Decr,
+    Touch,
+    MetaGet,
+    MetaDelete,
+    MetaArithmetic,
+    MetaDebug,
+    /// What all backends are asked.
+    Broadcast,
+    /// The proxy's own question whether the backend is well.
+    Probe,
+}
+
+impl Kind {
+    /// The kind of a request of one key; None when it is not sent to the backend of its key.
+    pub(super) const fn of(verb: Verb) -> Option<Self> {
+        Some(match verb {
+            Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats => Self::Get,
+            Verb::Set
+            | Verb::Add
+            | Verb::Replace
+            | Verb::Append
+            | Verb::Prepend
+            | Verb::Cas
+            | Verb::MetaSet => Self::Store(verb),
+            Verb::Delete => Self::Delete,
+            Verb::Incr => Self::Incr,
+            Verb::Decr => Self::Decr,
+            Verb::Touch => Self::Touch,
+            Verb::MetaGet => Self::MetaGet,
+            Verb::MetaDelete => Self::MetaDelete,
+            Verb::MetaArithmetic => Self::MetaArithmetic,
+            Verb::MetaDebug => Self::MetaDebug,
+            Verb::MetaNoop
+            | Verb::FlushAll
+            | Verb::Verbosity
+            | Verb::Stats
+            | Verb::Version
+            | Verb::Quit => return None,
+        })
+    }
+
+    /// Whether a reply of this form can be an answer. What cannot is the answer to something else,
+    /// and then no reply on the link can be trusted.
+    pub(super) const fn suits(self, form: Form) -> bool {
+        let word = match (self, form) {
+            (Self::Get, Form::Hit | Form::End)
+            | (Self::Part, Form::Value | Form::End)
+            | (Self::PartsEnd, Form::End) => return true,
+            (_, Form::Hit | Form::Value | Form::End) => return false,
+            (_, Form::Line(word)) if word.is_error() => return true,
+            (_, Form::Line(word)) => word,
+        };
+        use Word as W;
+        match self {
+            Self::Get | Self::Part | Self::PartsEnd => false,
+            Self::Store(Verb::MetaSet) => {
+                matches!(word, W::MetaHeader | W::MetaNotStored | W::MetaExists | W::MetaNotFound)
+            }
+            Self::Store(_) => matches!(word, W::Stored | W::NotStored | W::Exists | W::NotFound),
+            Self::Delete => matches!(word, W::Deleted | W::NotFound),
+            Self::Incr | Self::Decr => matches!(word, W::Number | W::NotFound),
+            Self::Touch => matches!(word, W::Touched | W::NotFound),
+            Self::MetaGet => matches!(word, W::MetaHeader | W::MetaValue | W::MetaMiss),
+            Self::MetaDelete => {
+                matches!(word, W::MetaHeader | W::MetaNotFound | W::MetaExists | W::MetaNotStored)
+            }
+            Self::MetaArithmetic => matches!(
+                word,
+                W::MetaHeader | W::MetaValue | W::MetaNotFound | W::MetaExists | W::MetaNotStored
+            ),
+            Self::MetaDebug => matches!(word, W::MetaDebug | W::MetaMiss),
+            Self::Broadcast => matches!(word, W::Ok),
+            Self::Probe => matches!(word, W::Version),
+        }
+    }
+
+    /// Whether a client that asked quietly is not told this answer. A meta command hides only what
+    /// its client can expect: the rest of its answers are told.
+    pub(super) const fn hides(self, form: Form) -> bool {
+        let Form::Line(word) = form else {
+            return true;
+        };
+        !self.is_meta()
+            || matches!(
+                (self, word),
+                (Self::MetaGet, Word::MetaMiss)
+                    | (Self::Store(_) | Self::MetaDelete, Word::MetaHeader)
+                    | (Self::MetaArithmetic, Word::MetaHeader | Word::MetaValue)
+            )
+    }
+
+    /// Whether a client that asked quietly is not told that the request failed.
+    pub(super) const fn hides_failure(self) -> bool {
+        !self.is_meta()
+    }
+
+    /// Whether the backend may have taken the bytes of a value for requests when this is its answer.
+    pub(super) const fn lost_value(self, form: Form) -> bool {
+        match form {
+            Form::Line(Word::Error) => matches!(self, Self::Store(_)),
+            Form::Line(Word::ClientError) => matches!(self, Self::Store(_)) && !self.is_meta(),
+            Form::Hit | Form::Value | Form::End | Form::Line(_) => false,
+        }
+    }
+
+    const fn is_meta(self) -> bool {
+        matches!(
+            self,
+            Self::MetaGet
+                | Self::MetaDelete
+                | Self::MetaArithmetic
+                | Self::MetaDebug
+                | Self::Store(Verb::MetaSet)
+        )
+    }
+}

@@ -1,0 +1,200 @@
+//! What no single backend answers: the proxy does, or all of them together.
+
+use super::Proxy;
+use super::answer::{self, DOWN};
+use super::backend::Health;
+use super::client::{ClientId, Reading};
+use super::kind::Kind;
+use super::link::Asked;
+use super::path::Next;
+use super::replies::Slot;
+use crate::memcache::line::{Refusal, Verb};
+use crate::memcache::request::Request;
+use crate::stats::Text;
+use crate::time::Time;
+
+/// What the proxy says it is. Clients parse the number, and decide by it what they may send: it is
+/// that of the memcached whose protocol this is.
+const VERSION: &str = "1.6.45";
+const VERSION_REPLY: &[u8] = b"VERSION 1.6.45 nodeproxy\r\n";
+
+impl<S> Proxy<S> {
+    /// Serves a request that is not sent to the backend of its key.
+    pub(super) fn serve_here(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
+        let verb = request.line.verb;
+        if verb == Verb::Quit {
+            self.end_reading(id);
+            return Next::Rest;
+        }
+        if matches!(verb, Verb::FlushAll | Verb::Verbosity) {
+            return self.broadcast(id, request, now);
+        }
+        let reply = if verb == Verb::Stats {
+            self.stats(id, request, now)
+        } else if verb == Verb::MetaNoop {
+            Slot::Text(b"MN\r\n")
+        } else {
+            Slot::Text(VERSION_REPLY)
+        };
+        if let Some(client) = self.clients.get_mut(id) {
+            client.input.consume(request.len);
+        }
+        self.answer_here(id, reply);
+        Next::More
+    }
+
+    /// Sends a request to all backends of the pool; the client gets one answer, when all have
+    /// answered, and an error if there was one.
+    fn broadcast(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
+        let Self { clients, links, pools, stock, .. } = self;
+        if request.line.verb == Verb::FlushAll {
+            clients.counters.cmd_flush += 1;
+        }
+        let Some(client) = clients.get_mut(id) else {
+            return Next::Rest;
+        };
+        for backend in pools[client.pool].backends() {
+            let place = client.replies.expect();
+            let link_id = links.find(backend, client.lane, now);
+            match link_id.and_then(|id| links.asking(id, now)) {
+                Some(link) => {
+                    link.ask(Asked::new(id, place, Kind::Broadcast, false, now), b"", stock);
+                    link.forward(&client.input, request, stock);
+                }
+                None => {
+                    let policy = &links.backends[backend].policy;
+                    let reply = answer::failed(Kind::Broadcast, false, DOWN, policy);
+                    client.replies.fulfil(place, reply, &mut client.output, stock);
+                }
+            }
+        }
+        client.input.consume(request.len);
+        self.answer_here(id, Slot::End(if request.line.quiet { b"" } else { b"OK\r\n" }));
+        Next::More
+    }
+
+    /// A value was refused for its size. What it was to replace must not stay: memcached drops it
+    /// too, so that nobody reads what its writer believes to be gone.
+    pub(super) fn forget(&mut self, id: ClientId, request: &Request, now: Time) {
+        let Self { clients, links, pools, stock, scratch, .. } = self;
+        let Some(client) = clients.get_mut(id) else {
+            return;
+        };
+        let line = &request.line;
+        if !matches!(line.verb, Verb::Set | Verb::MetaSet) {
+            return client.input.consume(request.line_len);
+        }
+        let (before, after, kind): (&[u8], &[u8], _) = match line.base64 {
+            true => (b"md ", b" b\r\n", Kind::MetaDelete),
+            false => (b"delete ", b"\r\n", Kind::Delete),
+        };
+        let key = client.input.slice(line.key.clone(), scratch);
+        let backend = pools[client.pool].backend_of(line, key);
+        let link = links.find(backend, client.lane, now);
+        if let Some(link) = link.and_then(|id| links.asking(id, now)) {
+            link.ask(Asked::nobody(kind, now), b"", stock);
+            for piece in [before, key, after] {
+                link.output.extend(stock, piece);
+            }
+        }
+        client.input.consume(request.line_len);
+    }
+
+    /// Answers a request that is not as it should be.
+    pub(super) fn refuse(&mut self, id: ClientId, refusal: Refusal, quiet: bool) -> Next {
+        self.clients.counters.requests_refused += 1;
+        self.answer_here(id, if quiet { Slot::Nothing } else { Slot::Text(refusal.text()) });
+        if !refusal.is_final() {
+            return Next::More;
+        }
+        self.end_reading(id);
+        Next::Rest
+    }
+
+    /// Answers a request that no backend is asked about.
+    pub(super) fn answer_here(&mut self, id: ClientId, reply: Slot) {
+        if let Some(client) = self.clients.get_mut(id) {
+            let place = client.replies.expect();
+            self.clients.answer(id, place, reply, &mut self.stock);
+        }
+    }
+
+    /// Takes no more from the client; it is closed once it has got what it is owed.
+    fn end_reading(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.reading = Reading::Over;
+            client.stop_reading(&mut self.stock);
+            self.clients.mark_dirty(id);
+        }
+    }
+
+    fn stats(&mut self, id: ClientId, request: &Request, now: Time) -> Slot {
+        let Some(client) = self.clients.get_mut(id) else {
+            return Slot::Nothing;
+        };
+        let argument = client.input.slice(request.line.key.clone(), &mut self.scratch).to_vec();
+        let mut text = Text::default();
+        match argument.as_slice() {
+            b"" => self.general_stats(&mut text, now),
+            b"settings" => {
+                for (name, value) in &self.about.settings {
+                    text.line(name, value);
+                }
+            }
+            b"backends" => self.backend_stats(&mut text, now),
+            b"reset" => {
+                self.clients.counters = Default::default();
+                for backend in &mut self.links.backends {
+                    backend.counters = Default::default();
+                }
+                return Slot::Text(b"RESET\r\n");
+            }
+            // What only one server could tell: nothing.
+            b"items" | b"slabs" | b"sizes" | b"conns" | b"cachedump" | b"extstore" => {}
+            b"detail" => return Slot::Text(b"OK\r\n"),
+            _ => return Slot::Text(Refusal::Unknown.text()),
+        }
+        Slot::Bytes(text.finish())
+    }
+
+    fn general_stats(&self, text: &mut Text, now: Time) {
+        let uptime = now.micros() / 1_000_000;
+        text.line("pid", self.about.pid);
+        text.line("uptime", uptime);
+        text.line("time", self.about.started_at + uptime);
+        text.line("version", VERSION);
+        text.line("nodeproxy_version", env!("CARGO_PKG_VERSION"));
+        text.line("pointer_size", usize::BITS);
+        text.line("max_connections", self.about.clients_max);
+        text.line("curr_connections", self.clients.len());
+        for (name, value) in self.clients.counters.all() {
+            text.line(name, value);
+        }
+        text.line("threads", 1);
+        text.line("buffer_bytes", self.stock.lent());
+        let up = self.links.backends.iter().filter(|backend| backend.is_up()).count();
+        text.line("backends", self.links.backends.len());
+        text.line("backends_up", up);
+    }
+
+    fn backend_stats(&self, text: &mut Text, now: Time) {
+        for (at, backend) in self.links.backends.iter().enumerate() {
+            let (state, since) = match backend.health {
+                Health::Up { since, .. } => ("up", since),
+                Health::Down { since, .. } => ("down", since),
+            };
+            let (links, in_flight) = self.links.load(at);
+            let counters = backend.counters;
+            let mut line = |name, value: u64| text.line(&format!("{}:{name}", backend.name), value);
+            line("links", links);
+            line("requests", counters.requests);
+            line("errors", counters.errors);
+            line("timeouts", counters.timeouts);
+            line("downs", counters.downs);
+            line("in_flight", in_flight);
+            line("latency_us", counters.latency);
+            line("seconds_in_state", now.since(since) / 1_000_000);
+            text.line(&format!("{}:state", backend.name), state);
+        }
+    }
+}
