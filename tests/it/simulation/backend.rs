@@ -33,12 +33,21 @@ impl Wire {
         let mut len = end + 2;
         let reply = match words.as_slice() {
             ["version"] => "VERSION simulated\r\n".into(),
-            ["get", keys @ ..] => store.get(keys),
+            ["verbosity", "1"] => "OK\r\n".into(),
+            ["get", keys @ ..] | ["gat", "0", keys @ ..] => store.get(keys),
+            ["mg", key, "v"] => match store.values.get(*key) {
+                Some(value) => format!("VA {}\r\n{value}\r\n", value.len()),
+                None => "EN\r\n".into(),
+            },
+            ["md", key] => match store.values.remove(*key) {
+                Some(_) => "HD\r\n".into(),
+                None => "NF\r\n".into(),
+            },
             ["delete", key] => match store.values.remove(*key) {
                 Some(_) => "DELETED\r\n".into(),
                 None => "NOT_FOUND\r\n".into(),
             },
-            ["set", key, "0", "0", bytes] => {
+            ["set", key, "0", "0", bytes] | ["ms", key, bytes] => {
                 let bytes: usize = bytes.parse().expect("a length");
                 len += bytes + 2;
                 if self.requests.len() < len {
@@ -46,7 +55,8 @@ impl Wire {
                 }
                 assert_eq!(&self.requests[len - 2..len], b"\r\n", "a whole value");
                 let value = &self.requests[end + 2..len - 2];
-                store.set(key, String::from_utf8(value.to_vec()).expect("text"))
+                store.set(key, String::from_utf8(value.to_vec()).expect("text"));
+                if words[0] == "ms" { "HD\r\n".into() } else { "STORED\r\n".into() }
             }
             other => panic!("a backend was asked {other:?}"),
         };
@@ -68,9 +78,8 @@ impl Store {
         reply + "END\r\n"
     }
 
-    fn set(&mut self, key: &str, value: String) -> String {
+    fn set(&mut self, key: &str, value: String) {
         assert!(self.stored.insert(value.clone()), "stored twice: {value}");
         self.values.insert(key.into(), value);
-        "STORED\r\n".into()
     }
 }

@@ -1,4 +1,5 @@
 //! A client that knows what it may be answered.
+#![expect(clippy::wildcard_enum_match_arm, reason = "few questions are of interest at a time")]
 
 use super::rng::Rng;
 use nodeproxy::proxy::client::ClientId;
@@ -10,12 +11,28 @@ const KEYS: usize = 5;
 /// Longer than any ring's first buffer.
 const LARGE: usize = 20_000;
 
+/// The longest value that the proxy takes.
+pub(super) const VALUE_BYTES_MAX: usize = 30_000;
+
 /// A question that has not been answered.
 #[derive(Debug)]
 enum Question {
     Get(Vec<String>),
-    Set { key: String, value: String },
+    Set {
+        key: String,
+        value: String,
+    },
     Delete(String),
+    TooLarge(String),
+    /// Quiet meta commands; each has a fence behind it, which tells whether it was answered.
+    MetaGet(String),
+    MetaSet {
+        key: String,
+        value: String,
+    },
+    MetaDelete(String),
+    Fence,
+    Verbosity,
     Version,
     Nonsense,
 }
@@ -66,41 +83,57 @@ impl Peer {
     /// Asks something.
     pub(super) fn ask(&mut self, rng: &mut Rng) {
         let key = |rng: &mut Rng| format!("p{}k{}", self.name, rng.below(KEYS));
-        let question = match rng.below(10) {
-            0..3 => Question::Get(vec![key(rng)]),
-            3..5 => Question::Get((0..1 + rng.below(8)).map(|_| key(rng)).collect()),
-            5..8 => {
-                let key = key(rng);
-                self.serial += 1;
-                let fill = if rng.one_in(20) { LARGE } else { rng.below(40) };
-                let value = format!("{key}s{}{}", self.serial, "x".repeat(fill));
-                return self.write(key, value, rng.one_in(4));
+        let question = match rng.below(24) {
+            0..6 => Question::Get(vec![key(rng)]),
+            6..10 => Question::Get((0..1 + rng.below(8)).map(|_| key(rng)).collect()),
+            10..15 => {
+                let (key, value) = self.new_value(key(rng), rng);
+                if rng.one_in(4) {
+                    return self.set_silently(key, value);
+                }
+                Question::Set { key, value }
             }
-            8 => Question::Delete(key(rng)),
-            _ if rng.one_in(2) => Question::Version,
+            15..17 => Question::Delete(key(rng)),
+            17 => Question::TooLarge(key(rng)),
+            18 => Question::MetaGet(key(rng)),
+            19 => {
+                let (key, value) = self.new_value(key(rng), rng);
+                Question::MetaSet { key, value }
+            }
+            20 => Question::MetaDelete(key(rng)),
+            21 => Question::Verbosity,
+            22 => Question::Version,
             _ => Question::Nonsense,
         };
-        let text = match &question {
-            Question::Get(keys) => format!("get {}\r\n", keys.join(" ")),
-            Question::Delete(key) => format!("delete {key}\r\n"),
-            Question::Version => "version\r\n".into(),
-            Question::Nonsense => "set short\r\n".into(),
-            Question::Set { .. } => unreachable!("written above"),
-        };
-        self.sent.extend(text.bytes());
+        self.sent.extend(question.text(rng).bytes());
+        let fenced = question.is_quiet();
         self.asked.push_back(question);
+        if fenced {
+            self.sent.extend(b"mn\r\n");
+            self.asked.push_back(Question::Fence);
+        }
     }
 
-    fn write(&mut self, key: String, value: String, noreply: bool) {
-        let suffix = if noreply { " noreply" } else { "" };
-        let text = format!("set {key} 0 0 {}{suffix}\r\n{value}\r\n", value.len());
+    fn new_value(&mut self, key: String, rng: &mut Rng) -> (String, String) {
+        self.serial += 1;
+        let fill = if rng.one_in(20) { LARGE } else { rng.below(40) };
+        let value = format!("{key}s{}{}", self.serial, "x".repeat(fill));
+        (key, value)
+    }
+
+    /// Nobody will say whether it was done.
+    fn set_silently(&mut self, key: String, value: String) {
+        let text = format!("set {key} 0 0 {} noreply\r\n{value}\r\n", value.len());
         self.sent.extend(text.bytes());
-        if noreply {
-            // Nobody will say whether it was done.
-            self.floating.entry(key).or_default().push(value);
-        } else {
-            self.asked.push_back(Question::Set { key, value });
-        }
+        self.floats(&key, value);
+    }
+
+    fn floats(&mut self, key: &str, value: String) {
+        self.floating.entry(key.into()).or_default().push(value);
+    }
+
+    fn holds(&mut self, key: &str, value: String) {
+        self.possible.insert(key.into(), vec![value]);
     }
 
     /// Takes what the proxy sent, and checks every answer that is whole.
@@ -116,38 +149,65 @@ impl Peer {
         assert!(self.received.is_empty(), "half an answer: {:?}", text(&self.received));
     }
 
+    /// Checks the answer at the head of what was received, if it is whole. Returns its bytes.
     fn check_one(&mut self) -> Option<usize> {
         let received = String::from_utf8(self.received.clone()).expect("text");
         let line_len = received.find("\r\n")? + 2;
-        let line = &received[..line_len];
+        let line = &received[..line_len - 2];
         let question = self.asked.front().unwrap_or_else(|| panic!("unasked: {line:?}"));
-        let failed = line.starts_with("SERVER_ERROR backend ");
+        if line == "MN" && question.is_quiet() {
+            let question = self.asked.pop_front().expect("looked at");
+            self.was_silent(question);
+            return Some(0);
+        }
         let len = match question {
             Question::Get(keys) => self.check_get(&received, keys)?,
-            Question::Version if line.starts_with("VERSION ") => line_len,
-            Question::Nonsense if line == "CLIENT_ERROR bad command line format\r\n" => line_len,
-            Question::Set { key, value } if failed => {
-                self.floating.entry(key.clone()).or_default().push(value.clone());
-                line_len
+            Question::MetaGet(key) if line.starts_with("VA ") => {
+                let len: usize = line[3..].parse().expect("a length");
+                self.check_value(key, received[line_len..].get(..len)?);
+                received.get(line_len + len..)?.get(..2)?;
+                line_len + len + 2
             }
-            Question::Set { key, value } if line == "STORED\r\n" => {
-                self.possible.insert(key.clone(), vec![value.clone()]);
-                line_len
-            }
-            Question::Delete(key) if failed => {
-                self.floating.entry(key.clone()).or_default().push(String::new());
-                line_len
-            }
-            Question::Delete(key) if line == "DELETED\r\n" || line == "NOT_FOUND\r\n" => {
-                self.possible.insert(key.clone(), vec![String::new()]);
-                line_len
-            }
-            Question::Set { .. } | Question::Delete(_) | Question::Version | Question::Nonsense => {
-                panic!("{question:?} was answered {line:?}")
-            }
+            _ => line_len,
         };
-        self.asked.pop_front();
+        let question = self.asked.pop_front().expect("looked at");
+        self.was_told(question, line);
         Some(len)
+    }
+
+    /// A quiet command was not answered: all went as it should.
+    fn was_silent(&mut self, question: Question) {
+        match question {
+            Question::MetaGet(key) => self.check_value(&key, ""),
+            Question::MetaSet { key, value } => self.holds(&key, value),
+            Question::MetaDelete(key) => self.holds(&key, String::new()),
+            _ => unreachable!("only these are quiet"),
+        }
+    }
+
+    fn was_told(&mut self, question: Question, line: &str) {
+        let failed = line.starts_with("SERVER_ERROR backend ");
+        match (question, line) {
+            (Question::Get(_), _) => {}
+            (Question::MetaGet(_), _) if failed || line.starts_with("VA ") => {}
+            (Question::Version, "VERSION 1.6.45 nodeproxy") => {}
+            (Question::Nonsense, "CLIENT_ERROR bad command line format") => {}
+            (Question::Fence, "MN") => {}
+            (Question::Verbosity, _) if failed || line == "OK" => {}
+            (Question::Set { key, value } | Question::MetaSet { key, value }, _) if failed => {
+                self.floats(&key, value);
+            }
+            (Question::Set { key, value }, "STORED") => self.holds(&key, value),
+            (Question::Delete(key) | Question::MetaDelete(key), _) if failed => {
+                self.floats(&key, String::new());
+            }
+            (Question::Delete(key), "DELETED" | "NOT_FOUND") => self.holds(&key, String::new()),
+            (Question::MetaDelete(key), "NF") => self.holds(&key, String::new()),
+            (Question::TooLarge(key), "SERVER_ERROR object too large for cache") => {
+                self.floats(&key, String::new());
+            }
+            (question, _) => panic!("{question:?} was answered {line:?}"),
+        }
     }
 
     /// The values of some of the keys, in their order, and an end.
@@ -187,4 +247,30 @@ impl Peer {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Question {
+    fn is_quiet(&self) -> bool {
+        matches!(self, Self::MetaGet(_) | Self::MetaSet { .. } | Self::MetaDelete(_))
+    }
+
+    fn text(&self, rng: &mut Rng) -> String {
+        match self {
+            Self::Get(keys) if rng.one_in(3) => format!("gat 0 {}\r\n", keys.join("  ")),
+            Self::Get(keys) => format!("get {}\r\n", keys.join(" ")),
+            Self::Set { key, value } => format!("set {key} 0 0 {}\r\n{value}\r\n", value.len()),
+            Self::Delete(key) => format!("delete {key}\r\n"),
+            Self::TooLarge(key) => {
+                let bytes = VALUE_BYTES_MAX + 1;
+                format!("set {key} 0 0 {bytes}\r\n{}\r\n", "y".repeat(bytes))
+            }
+            Self::MetaGet(key) => format!("mg {key} q v\r\n"),
+            Self::MetaSet { key, value } => format!("ms {key} {} q\r\n{value}\r\n", value.len()),
+            Self::MetaDelete(key) => format!("md {key} q\r\n"),
+            Self::Fence => "mn\r\n".into(),
+            Self::Verbosity => "verbosity 1\r\n".into(),
+            Self::Version => "version\r\n".into(),
+            Self::Nonsense => "set short\r\n".into(),
+        }
+    }
 }

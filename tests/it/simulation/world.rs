@@ -1,7 +1,7 @@
 //! Everything around the core: clients, wires, backends, time.
 
 use super::backend::{Store, Wire};
-use super::peer::Peer;
+use super::peer::{Peer, VALUE_BYTES_MAX};
 use super::rng::Rng;
 use nodeproxy::proxy::client::Fillable;
 use nodeproxy::proxy::close::Close;
@@ -53,7 +53,13 @@ impl World {
             placement: super::super::harness_placement(BACKENDS),
         };
         Self {
-            proxy: Proxy::new(vec![setup], 1 << 20, About::default(), seed, Time::default()),
+            proxy: Proxy::new(
+                vec![setup],
+                VALUE_BYTES_MAX,
+                About::default(),
+                seed,
+                Time::default(),
+            ),
             rng,
             now: Time::default(),
             peers: Vec::new(),
