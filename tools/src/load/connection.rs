@@ -14,6 +14,7 @@ use std::io::{self, ErrorKind, Read, Write};
 pub(crate) struct Connection {
     /// None once it has ended.
     socket: Option<Socket>,
+    greeted: bool,
     asked: VecDeque<Asked>,
     sent: u32,
     /// Bytes to be written, from `written` on.
@@ -27,14 +28,40 @@ pub(crate) struct Connection {
 pub(crate) struct Ended;
 
 impl Connection {
-    pub(crate) fn new(socket: Socket, pipeline: usize) -> Self {
+    pub(crate) fn new(socket: Socket, greeting: &[u8], pipeline: usize) -> Self {
         Self {
             socket: Some(socket),
+            greeted: false,
             asked: VecDeque::with_capacity(pipeline),
             sent: 0,
-            out: Vec::new(),
+            out: greeting.to_vec(),
             written: 0,
             checker: Checker::default(),
+        }
+    }
+
+    /// Goes on with the greeting. True when its answer has come, whatever it is; once.
+    pub(crate) fn greet(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        let Some(socket) = self.socket.as_mut().filter(|_| !self.greeted) else {
+            return Ok(false);
+        };
+        if !socket.is_connected()? {
+            return Ok(false);
+        }
+        if self.has_output() && self.send().is_err() {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(false);
+        };
+        match socket.read(buffer) {
+            Ok(0) => Err(ErrorKind::ConnectionReset.into()),
+            Ok(count) => {
+                self.greeted = buffer[..count].ends_with(b"\n");
+                Ok(self.greeted)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -132,10 +159,5 @@ impl Connection {
                 self.sent
             )
         });
-    }
-
-    /// Whether it has come about, when it was only begun.
-    pub(crate) fn is_connected(&self) -> io::Result<bool> {
-        self.socket.as_ref().map_or(Ok(false), Socket::is_connected)
     }
 }

@@ -128,31 +128,33 @@ impl<'a> Engine<'a> {
         Ok(engine)
     }
 
-    /// Opens the connections, some at a time, and waits for each.
+    /// Opens the connections, some at a time. Each first asks for a key that does not exist and
+    /// waits for the answer: a connection that only the kernel knows of is none, and a backlog
+    /// that overflows costs a second.
     fn open_connections(&mut self) -> Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let deadline = Instant::now() + CONNECT_MAX;
+        let greeting = format!("get {}greeting\r\n", self.options.keys.prefix);
         let say = |error: std::io::Error| Failure::new(error.to_string());
-        let mut connected = 0;
-        while connected < self.options.connections {
-            while self.connections.len() < self.options.connections.min(connected + CONNECTING_MAX)
-            {
+        let mut greeted = 0;
+        while greeted < self.options.connections {
+            let wanted = self.options.connections.min(greeted + CONNECTING_MAX);
+            while self.connections.len() < wanted {
                 let mut socket = Socket::connect(&self.options.address).map_err(say)?;
                 let token = Token(self.connections.len());
                 socket.register(self.poll.registry(), token).map_err(say)?;
-                self.connections.push(Connection::new(socket, self.options.pipeline));
-            }
-            if connected < self.connections.len()
-                && self.connections[connected].is_connected().map_err(say)?
-            {
-                connected += 1;
-                continue;
+                let greeting = greeting.as_bytes();
+                self.connections.push(Connection::new(socket, greeting, self.options.pipeline));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Failure::new(format!("{connected} connections after {CONNECT_MAX:?}")));
+                return Err(Failure::new(format!("{greeted} connections after {CONNECT_MAX:?}")));
             }
             wait(&mut self.poll, &mut events, Some(left))?;
+            for event in &events {
+                let connection = &mut self.connections[event.token().0];
+                greeted += usize::from(connection.greet(&mut self.buffer).map_err(say)?);
+            }
         }
         Ok(())
     }
