@@ -10,3 +10,5 @@ pub mod address;
 pub mod process;
 
 pub mod load;
+
+pub mod bench;

@@ -1,0 +1,196 @@
+//! What a bench is asked to do.
+
+use super::peers::Kind;
+use super::pin::Pin;
+use super::workloads::{self, Workload};
+use crate::failure::{Failure, Result};
+use crate::load::options::{number, optional};
+use getopts::Matches;
+use std::path::PathBuf;
+
+/// Rounds of a run that is only to show that all works.
+const QUICK_ROUNDS: usize = 1;
+/// Seconds of each of its measurements.
+const QUICK_SECONDS: f64 = 0.2;
+
+/// What to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Rates, processor time, latency, memory.
+    Time,
+    /// User-space instructions for each operation, counted by valgrind's callgrind.
+    Instructions,
+    /// System calls for each operation, counted by strace.
+    SystemCalls,
+}
+
+/// Everything about a bench.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What to find out.
+    pub mode: Mode,
+    /// Whom to measure.
+    pub peers: Vec<Kind>,
+    /// What to measure.
+    pub workloads: Vec<&'static Workload>,
+    /// How often.
+    pub rounds: usize,
+    /// How long each time.
+    pub seconds: f64,
+    /// How long to leave out before that.
+    pub warm_up: f64,
+    /// Which process runs on which core.
+    pub pin: Pin,
+    /// The programs.
+    pub programs: Programs,
+    /// Worker threads of each memcached.
+    pub memcached_threads: u32,
+    /// The first of a range of ports; any that are free if absent.
+    pub port_base: Option<u16>,
+    /// Where to write results as JSON.
+    pub json: Option<PathBuf>,
+    /// The folder for the chart and for logs.
+    pub folder: PathBuf,
+}
+
+/// The programs to run: paths, or names in `PATH`.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The proxy that all this is about.
+    pub nodeproxy: PathBuf,
+    /// twemproxy.
+    pub nutcracker: PathBuf,
+    /// The backends.
+    pub memcached: PathBuf,
+}
+
+/// The options as getopts knows them.
+pub fn grammar() -> getopts::Options {
+    let mut grammar = getopts::Options::new();
+    grammar
+        .optopt("", "nodeproxy", "its path (target/release/nodeproxy)", "PATH")
+        .optopt("", "nutcracker", "twemproxy's path (nutcracker)", "PATH")
+        .optopt("", "memcached", "its path (memcached)", "PATH")
+        .optopt("", "peers", "some of direct,nodeproxy,twemproxy,relay (all)", "NAMES")
+        .optmulti("", "only", "only this workload; can be repeated (all)", "NAME")
+        .optopt("", "rounds", "how often each is measured; medians are shown (5)", "N")
+        .optopt("", "seconds", "how long each time (0.6)", "SECONDS")
+        .optopt("", "warm-up", "what is left out before that (0.15)", "SECONDS")
+        .optflag("", "quick", "one short round, only to see that all works")
+        .optopt("", "pin", "apart, together or none: see pin.rs (apart)", "HOW")
+        .optopt("", "memcached-threads", "worker threads of each memcached (1)", "N")
+        .optopt("", "port-base", "use the ports from here on (any that are free)", "PORT")
+        .optflag("", "callgrind", "count user-space instructions instead, with valgrind")
+        .optflag("", "strace", "count system calls instead, with strace")
+        .optopt("", "json", "write the results there", "FILE")
+        .optopt("", "folder", "for the chart and for logs (target/bench)", "PATH")
+        .optflag("", "list", "print the workloads")
+        .optflag("h", "help", "print this");
+    grammar
+}
+
+impl Options {
+    /// Reads the command line.
+    pub fn from_matches(found: &Matches) -> Result<Self> {
+        if let Some(word) = found.free.first() {
+            return Err(Failure::new(format!("{word}: expected only options; see --help")));
+        }
+        let path =
+            |name, default: &str| PathBuf::from(found.opt_str(name).unwrap_or(default.into()));
+        let quick = found.opt_present("quick");
+        let mode = match (found.opt_present("callgrind"), found.opt_present("strace")) {
+            (false, false) => Mode::Time,
+            (true, false) => Mode::Instructions,
+            (false, true) => Mode::SystemCalls,
+            (true, true) => return Err(Failure::new("expected --callgrind or --strace, not both")),
+        };
+        Ok(Self {
+            mode,
+            peers: peers(found.opt_str("peers"))?,
+            workloads: chosen_workloads(&found.opt_strs("only"))?,
+            rounds: number(found, "rounds", if quick { QUICK_ROUNDS } else { 5 }, 1..=1000)?,
+            seconds: number(
+                found,
+                "seconds",
+                if quick { QUICK_SECONDS } else { 0.6 },
+                0.01..=3600.0,
+            )?,
+            warm_up: number(found, "warm-up", if quick { 0.05 } else { 0.15 }, 0.0..=3600.0)?,
+            pin: Pin::parse(found.opt_str("pin").as_deref().unwrap_or("apart"))?,
+            programs: Programs {
+                nodeproxy: path("nodeproxy", "target/release/nodeproxy"),
+                nutcracker: path("nutcracker", "nutcracker"),
+                memcached: path("memcached", "memcached"),
+            },
+            memcached_threads: number(found, "memcached-threads", 1, 1..=64)?,
+            port_base: optional(found, "port-base", 1024..=65_000)?,
+            json: found.opt_str("json").map(PathBuf::from),
+            folder: path("folder", "target/bench"),
+        })
+    }
+}
+
+fn peers(names: Option<String>) -> Result<Vec<Kind>> {
+    let Some(names) = names else {
+        return Ok(Kind::ALL.to_vec());
+    };
+    let kind = |name: &str| {
+        let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| {
+            Failure::new(format!(
+                "--peers {name}: expected {}",
+                Kind::ALL.map(Kind::name).join(",")
+            ))
+        })
+    };
+    names.split(',').map(kind).collect()
+}
+
+fn chosen_workloads(names: &[String]) -> Result<Vec<&'static Workload>> {
+    let named = |name: &String| workloads::ALL.iter().any(|workload| workload.name == name);
+    if let Some(name) = names.iter().find(|name| !named(name)) {
+        let all: Vec<&str> = workloads::ALL.iter().map(|workload| workload.name).collect();
+        return Err(Failure::new(format!("--only {name}: expected one of {}", all.join(" "))));
+    }
+    let chosen =
+        |workload: &&Workload| names.is_empty() || names.iter().any(|name| name == workload.name);
+    Ok(workloads::ALL.iter().filter(chosen).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options> {
+        let words = line.split_ascii_whitespace();
+        Options::from_matches(&grammar().parse(words).expect("known options"))
+    }
+
+    #[test]
+    fn peers_and_workloads_are_chosen_by_name() {
+        let all = parsed("").expect("valid");
+        assert_eq!(all.peers, Kind::ALL);
+        assert_eq!(all.workloads.len(), workloads::ALL.len());
+        assert_eq!((all.rounds, all.mode), (5, Mode::Time));
+        let some =
+            parsed("--only 50x1 --only 1x1 --peers relay,direct --quick --strace").expect("valid");
+        assert_eq!(some.peers, [Kind::Relay, Kind::Direct]);
+        assert_eq!(some.workloads.len(), 2);
+        assert_eq!((some.rounds, some.mode), (1, Mode::SystemCalls));
+    }
+
+    #[test]
+    fn a_wrong_option_is_refused_with_what_was_expected() {
+        for (line, expected) in [
+            ("--only 51x1", "one of 50x1 "),
+            ("--peers squid", "direct,nodeproxy"),
+            ("--pin everywhere", "apart, together or none"),
+            ("--rounds 0", "from 1 to"),
+            ("--strace --callgrind", "not both"),
+            ("50x1", "only options"),
+        ] {
+            let error = parsed(line).expect_err(line).to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+}

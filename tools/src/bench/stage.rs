@@ -1,0 +1,239 @@
+//! Starts what a bench needs: memcacheds, proxies in front of them, the load generator.
+
+use super::children::{Children, Running, User, find};
+use super::options::Options;
+use super::peers::{Kind, Peer};
+use super::pin::{Pin, Role};
+use crate::failure::{Failure, Result, While};
+use crate::load::Report;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a process may take to listen.
+const LISTEN_MAX: Duration = Duration::from_secs(5);
+/// Valgrind needs longer.
+const LISTEN_SLOWLY_MAX: Duration = Duration::from_secs(60);
+const CONNECT_MAX: Duration = Duration::from_millis(200);
+/// Connections that each memcached takes: the largest workload, and then some.
+const MEMCACHED_CONNECTIONS: &str = "12000";
+const MEMCACHED_BACKLOG: &str = "4096";
+/// A value of 900 KB has to fit.
+const MEMCACHED_ITEM_MAX: &str = "2m";
+const MEMCACHED_MEGABYTES: &str = "1024";
+/// So many connections fill, with so many sets in flight on each.
+const FILL_CONNECTIONS: &str = "4";
+const FILL_PIPELINE: &str = "4";
+
+/// A memcached.
+#[derive(Debug)]
+pub struct Backend {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The process.
+    pub running: Running,
+}
+
+/// The means to start processes.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// What was asked for.
+    pub options: &'a Options,
+    children: Children,
+    pin: Pin,
+    cores: Vec<u32>,
+    next_port: Option<u16>,
+    tools: PathBuf,
+}
+
+impl<'a> Stage<'a> {
+    /// Nothing started yet.
+    pub fn new(options: &'a Options) -> Result<Self> {
+        crate::process::raise_descriptor_limit();
+        let own = std::env::current_exe().doing(|| "own path".into())?;
+        let tools = own.parent().ok_or_else(|| Failure::new("own path has no folder"))?.to_owned();
+        let children = Children::new(options.folder.join("logs"))?;
+        let (pin, cores) = options.pin.on_this_machine();
+        Ok(Self { options, children, pin, cores, next_port: options.port_base, tools })
+    }
+
+    /// The arrangement of cores, which is what was asked for if the machine has it.
+    pub fn pin(&self) -> Pin {
+        self.pin
+    }
+
+    /// Starts so many memcacheds.
+    pub fn start_backends(&mut self, count: usize) -> Result<Vec<Backend>> {
+        let program = found(&self.options.programs.memcached).ok_or_else(|| {
+            Failure::new("memcached is not installed; expected it in PATH or by --memcached")
+        })?;
+        (0..count)
+            .map(|number| {
+                let address = self.address()?;
+                let threads = self.options.memcached_threads.to_string();
+                let port = address.port().to_string();
+                // Without the threads that sort and sweep old items: nothing here grows old.
+                let line = [
+                    &program,
+                    "-u",
+                    "nobody",
+                    "-l",
+                    "127.0.0.1",
+                    "-U",
+                    "0",
+                    "-p",
+                    &port,
+                    "-t",
+                    &threads,
+                    "-c",
+                    MEMCACHED_CONNECTIONS,
+                    "-b",
+                    MEMCACHED_BACKLOG,
+                    "-I",
+                    MEMCACHED_ITEM_MAX,
+                    "-m",
+                    MEMCACHED_MEGABYTES,
+                    "-o",
+                    "no_lru_crawler,no_lru_maintainer",
+                ];
+                let words = self.pinned(Role::Backend, &line);
+                let name = format!("memcached-{number}");
+                let running = self.children.start(&name, &words, User::Nobody)?;
+                Ok(Backend { address, running })
+            })
+            .collect::<Result<Vec<Backend>>>()
+            .and_then(|all| {
+                all.iter().try_for_each(|one| listening(&one.running, one.address, LISTEN_MAX))?;
+                Ok(all)
+            })
+    }
+
+    /// Why that peer cannot be measured, if so.
+    pub fn absence(&self, kind: Kind) -> Option<String> {
+        let program = self.program(kind)?;
+        let missing = found(&program).is_none();
+        missing.then(|| format!("{}: no program {}; skipped", kind.name(), program.display()))
+    }
+
+    /// Starts a peer in front of those backends; `under` is the command that observes it, if any.
+    pub fn start_peer(
+        &mut self,
+        kind: Kind,
+        backends: &[Backend],
+        under: &[String],
+    ) -> Result<Peer> {
+        let Some(program) = self.program(kind).and_then(|program| found(&program)) else {
+            return Ok(Peer {
+                kind,
+                address: backends[0].address,
+                pid: backends[0].running.pid(),
+                running: None,
+            });
+        };
+        let address = self.address()?;
+        let servers: Vec<SocketAddr> = backends.iter().map(|backend| backend.address).collect();
+        let name = format!("{}-{}", kind.name(), servers.len());
+        let line = match kind {
+            Kind::Twemproxy => {
+                let file = self.options.folder.join(format!("{name}.yml"));
+                std::fs::write(&file, twemproxy_yaml(address, &servers))
+                    .doing(|| file.display().to_string())?;
+                let stats = self.address()?.port().to_string();
+                let file = file.display().to_string();
+                let port = ["-v", "0", "-a", "127.0.0.1", "-s", &stats, "-c", &file];
+                port.map(str::to_owned).to_vec()
+            }
+            Kind::Nodeproxy => {
+                let all: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
+                let port = address.port().to_string();
+                ["-s", &all.join(","), "-p", &port, "-b", "127.0.0.1"].map(str::to_owned).to_vec()
+            }
+            Kind::Relay | Kind::Direct => vec![address.to_string(), servers[0].to_string()],
+        };
+        let mut words: Vec<&str> = under.iter().map(String::as_str).collect();
+        words.push(&program);
+        words.extend(line.iter().map(String::as_str));
+        let words = self.pinned(Role::Proxy, &words);
+        let running = self.children.start(&name, &words, User::Same)?;
+        let limit = if under.is_empty() { LISTEN_MAX } else { LISTEN_SLOWLY_MAX };
+        listening(&running, address, limit)?;
+        Ok(Peer { kind, address, pid: running.pid(), running: Some(running) })
+    }
+
+    /// Runs the load generator against a peer. A wrong reply is a failure: figures of a proxy that
+    /// answers wrongly mean nothing.
+    pub fn load(&self, words: &[String], peer: &Peer) -> Result<Report> {
+        let program = self.tools.join("load").display().to_string();
+        let (pid, address) = (peer.pid.to_string(), peer.address.to_string());
+        let mut line = vec![program.as_str(), "--json", "--cpu-of", &pid];
+        line.extend(words.iter().map(String::as_str));
+        line.push(&address);
+        let (_, text) = self.children.run(&self.pinned(Role::Load, &line))?;
+        let what = || format!("load on {}: {}", peer.kind.name(), words.join(" "));
+        if text.is_empty() {
+            return Err(Failure::new(format!("{}: no result", what())));
+        }
+        let report: Report = serde_json::from_str(&text).doing(what)?;
+        if !report.is_right() {
+            return Err(Failure::new(format!("{}: wrong replies\n{report}", what())));
+        }
+        Ok(report)
+    }
+
+    /// Stores every key of a keyspace by way of a peer.
+    pub fn fill(&self, keyspace: &[String], peer: &Peer) -> Result<()> {
+        let options = ["--fill", "--requests", "0", "-c", FILL_CONNECTIONS, "-p", FILL_PIPELINE];
+        let words: Vec<String> =
+            options.map(str::to_owned).into_iter().chain(keyspace.iter().cloned()).collect();
+        self.load(&words, peer).map(|_| ())
+    }
+
+    /// None for direct, which is no program of its own.
+    fn program(&self, kind: Kind) -> Option<PathBuf> {
+        match kind {
+            Kind::Direct => None,
+            Kind::Nodeproxy => Some(self.options.programs.nodeproxy.clone()),
+            Kind::Twemproxy => Some(self.options.programs.nutcracker.clone()),
+            Kind::Relay => Some(self.tools.join("relay")),
+        }
+    }
+
+    fn pinned(&self, role: Role, line: &[&str]) -> Vec<String> {
+        let mut words = self.pin.prefix(role, &self.cores);
+        words.extend(line.iter().map(|word| (*word).to_owned()));
+        words
+    }
+
+    /// An address that nobody listens on.
+    fn address(&mut self) -> Result<SocketAddr> {
+        let port = match &mut self.next_port {
+            Some(next) => {
+                let port = *next;
+                *next = next.checked_add(1).ok_or_else(|| Failure::new("no more ports"))?;
+                port
+            }
+            None => 0,
+        };
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).doing(|| format!("127.0.0.1:{port}"))?;
+        listener.local_addr().doing(|| "port".into())
+    }
+}
+
+fn found(program: &Path) -> Option<String> {
+    find(program).map(|path| path.display().to_string())
+}
+
+fn listening(running: &Running, address: SocketAddr, limit: Duration) -> Result<()> {
+    let what = format!("listen on {address}");
+    running.wait_until(limit, &what, || TcpStream::connect_timeout(&address, CONNECT_MAX).is_ok())
+}
+
+/// Its best settings: one connection to each server, opened at once; no log.
+fn twemproxy_yaml(listen: SocketAddr, servers: &[SocketAddr]) -> String {
+    let servers: String = servers.iter().map(|server| format!("    - {server}:1\n")).collect();
+    format!(
+        "bench:\n  listen: {listen}\n  hash: fnv1a_64\n  distribution: ketama\n  backlog: 4096\n  \
+         preconnect: true\n  server_connections: 1\n  servers:\n{servers}"
+    )
+}

@@ -1,0 +1,109 @@
+//! Rates, processor time, latency and memory: every peer at every workload, round after round.
+
+use super::figures::{Figures, Measured, Outcome};
+use super::options::Options;
+use super::peers::{Kind, Peer};
+use super::results::{self, Machine, MemoryAfter, Results};
+use super::stage::{Backend, Stage};
+use super::targets::{self, Check};
+use super::workloads::{BACKENDS, Workload};
+use crate::failure::Result;
+use crate::process::Memory;
+use std::collections::HashSet;
+use std::fs;
+
+/// Measures all that `options` ask for; tells `say` each workload as soon as it is done.
+pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
+    let mut stage = Stage::new(options)?;
+    let machine = machine(&stage);
+    say(&machine.to_string());
+    let mut present = Vec::new();
+    for kind in &options.peers {
+        match stage.absence(*kind) {
+            Some(why) => say(&format!("{why}\n")),
+            None => present.push(*kind),
+        }
+    }
+    let (mut workloads, mut memory) = (Vec::new(), Vec::new());
+    for same_backends in options.workloads.chunk_by(|one, other| one.backends == other.backends) {
+        let count = same_backends[0].backends;
+        let backends = stage.start_backends(count)?;
+        let peers = start_peers(&mut stage, &present, &backends)?;
+        let mut filled = HashSet::new();
+        for workload in same_backends {
+            let outcome = measure(&stage, workload, &peers, &mut filled)?;
+            say(&results::table(&outcome));
+            workloads.push(outcome);
+        }
+        if count == BACKENDS {
+            memory = peers.iter().map(memory_after).collect::<Result<_>>()?;
+        }
+    }
+    let mut checks = targets::checks(&workloads);
+    checks.extend(memory_check(&memory));
+    Ok(Results { machine, workloads, memory, checks })
+}
+
+fn start_peers(stage: &mut Stage<'_>, kinds: &[Kind], backends: &[Backend]) -> Result<Vec<Peer>> {
+    kinds.iter().map(|kind| stage.start_peer(*kind, backends, &[])).collect()
+}
+
+/// All rounds of one workload. Peers take turns, and each round another one begins, so that
+/// nobody always comes after the same neighbour.
+fn measure(
+    stage: &Stage<'_>,
+    workload: &Workload,
+    peers: &[Peer],
+    filled: &mut HashSet<(&'static str, Vec<String>)>,
+) -> Result<Outcome> {
+    let able: Vec<&Peer> = peers.iter().filter(|peer| peer.kind.can(workload)).collect();
+    for peer in &able {
+        if filled.insert((peer.kind.name(), workload.keyspace_words())) {
+            stage.fill(&workload.keyspace_words(), peer)?;
+        }
+    }
+    let mut words = workload.load_words();
+    words.extend(["--seconds".into(), stage.options.seconds.to_string()]);
+    words.extend(["--warm-up".into(), stage.options.warm_up.to_string()]);
+    let mut figures = vec![Vec::new(); able.len()];
+    for round in 0..stage.options.rounds {
+        for turn in 0..able.len() {
+            let at = (round + turn) % able.len();
+            let report = stage.load(&words, able[at])?;
+            figures[at].push(Figures::new(&report, Memory::of(able[at].pid)?));
+        }
+    }
+    let measured = able.iter().zip(figures);
+    let measured = measured.map(|(peer, rounds)| Measured::new(peer.kind.name(), rounds));
+    Ok(Outcome::new(workload, measured.collect()))
+}
+
+fn memory_after(peer: &Peer) -> Result<MemoryAfter> {
+    let Memory { resident_kb, peak_kb } = Memory::of(peer.pid)?;
+    Ok(MemoryAfter {
+        peer: peer.kind.name(),
+        resident_mb: resident_kb as f64 / 1024.0,
+        peak_mb: peak_kb as f64 / 1024.0,
+    })
+}
+
+fn memory_check(memory: &[MemoryAfter]) -> Option<Check> {
+    let of = |name| memory.iter().find(|one| one.peer == name).map(|one| one.resident_mb);
+    Some(targets::memory_check(of("nodeproxy")?, of("twemproxy")?))
+}
+
+fn machine(stage: &Stage<'_>) -> Machine {
+    let first = |path: &str, prefix: &str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or("unknown");
+        line.trim_start_matches([' ', '\t', ':']).trim().to_owned()
+    };
+    Machine {
+        processor: first("/proc/cpuinfo", "model name"),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        kernel: first("/proc/sys/kernel/osrelease", ""),
+        pin: format!("{:?}", stage.pin()).to_lowercase(),
+        rounds: stage.options.rounds,
+        seconds: stage.options.seconds,
+    }
+}
