@@ -164,7 +164,8 @@ mod tests {
             rounds: 5,
             seconds: 1.0,
         };
-        let outcome = Outcome::new(&workloads::ALL[0], costs.iter().map(measured).collect());
+        let outcome =
+            Outcome::new(&workloads::ALL[0], costs.iter().map(measured).collect(), Vec::new());
         Results { machine, workloads: vec![outcome], memory: Vec::new(), checks: Vec::new() }
     }
 

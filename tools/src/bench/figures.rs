@@ -72,6 +72,8 @@ pub struct Outcome {
     pub peers: Vec<Measured>,
     /// nodeproxy over each other peer.
     pub ratios: Vec<Ratios>,
+    /// Why a peer is missing that should not be.
+    pub failures: Vec<String>,
 }
 
 impl Figures {
@@ -136,7 +138,7 @@ impl Measured {
 
 impl Outcome {
     /// Compares the peers.
-    pub fn new(workload: &Workload, peers: Vec<Measured>) -> Self {
+    pub fn new(workload: &Workload, peers: Vec<Measured>, failures: Vec<String>) -> Self {
         let ours = peers.iter().find(|measured| measured.peer == "nodeproxy");
         let others = peers.iter().filter(|measured| measured.peer != "nodeproxy");
         let ratios = ours.map_or(Vec::new(), |ours| others.map(|other| ours.over(other)).collect());
@@ -146,6 +148,7 @@ impl Outcome {
             is_open_loop: workload.rate.is_some(),
             ratios,
             peers,
+            failures,
         }
     }
 }

@@ -77,7 +77,7 @@ pub fn grammar() -> getopts::Options {
         .optopt("", "seconds", "how long each time (0.6)", "SECONDS")
         .optopt("", "warm-up", "what is left out before that (0.15)", "SECONDS")
         .optflag("", "quick", "one short round, only to see that all works")
-        .optopt("", "pin", "apart, together or none: see pin.rs (apart)", "HOW")
+        .optopt("", "pin", "together, apart or none: who runs on which core (together)", "HOW")
         .optopt("", "memcached-threads", "worker threads of each memcached (1)", "N")
         .optopt("", "port-base", "use the ports from here on (any that are free)", "PORT")
         .optflag("", "callgrind", "count user-space instructions instead, with valgrind")
@@ -116,7 +116,7 @@ impl Options {
                 0.01..=3600.0,
             )?,
             warm_up: number(found, "warm-up", if quick { 0.05 } else { 0.15 }, 0.0..=3600.0)?,
-            pin: Pin::parse(found.opt_str("pin").as_deref().unwrap_or("apart"))?,
+            pin: Pin::parse(found.opt_str("pin").as_deref().unwrap_or("together"))?,
             programs: Programs {
                 nodeproxy: path("nodeproxy", "target/release/nodeproxy"),
                 nutcracker: path("nutcracker", "nutcracker"),
@@ -184,7 +184,7 @@ mod tests {
         for (line, expected) in [
             ("--only 51x1", "one of 50x1 "),
             ("--peers squid", "direct,nodeproxy"),
-            ("--pin everywhere", "apart, together or none"),
+            ("--pin everywhere", "together, apart or none"),
             ("--rounds 0", "from 1 to"),
             ("--strace --callgrind", "not both"),
             ("50x1", "only options"),

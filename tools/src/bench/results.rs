@@ -73,14 +73,26 @@ impl Results {
             text += &format!("  {peer:<10} {resident_mb:>8.1} MB {peak_mb:>8.1} MB\n");
         }
         if self.checks.is_empty() {
-            return text + "no targets: they need nodeproxy, and mostly twemproxy\n";
+            text += "no targets: they need nodeproxy, and mostly twemproxy\n";
+        } else {
+            text += "targets:\n";
         }
-        text += "targets:\n";
         for check in &self.checks {
             text += &format!("  {}\n", check_line(check));
         }
-        let missed = self.checks.iter().filter(|check| !check.met).count();
-        text + &format!("{} of {} targets are met\n", self.checks.len() - missed, self.checks.len())
+        let (met, all) = (self.checks.iter().filter(|check| check.met).count(), self.checks.len());
+        text += &format!("{met} of {all} targets are met\n");
+        let failures = self.workloads.iter().flat_map(|outcome| &outcome.failures).count();
+        if failures > 0 {
+            text += &format!("FAILED: {failures} peers at some workload, see above\n");
+        }
+        text
+    }
+
+    /// Whether every peer answered rightly and every target is met.
+    pub fn is_all_well(&self) -> bool {
+        self.checks.iter().all(|check| check.met)
+            && self.workloads.iter().all(|outcome| outcome.failures.is_empty())
     }
 }
 
@@ -119,6 +131,9 @@ pub fn table(outcome: &Outcome) -> String {
             m.resident_mb,
             m.peak_mb
         ));
+    }
+    for failure in &outcome.failures {
+        line(format_args!("  FAILED {failure}\n"));
     }
     for Ratios { peer, rate, cpu, p50, p99 } in &outcome.ratios {
         line(format_args!(

@@ -175,7 +175,11 @@ impl<'a> Stage<'a> {
         }
         let report: Report = serde_json::from_str(&text).doing(what)?;
         if !report.is_right() {
-            return Err(Failure::new(format!("{}: wrong replies\n{report}", what())));
+            let counts: Vec<String> =
+                report.mistakes.iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
+            let example = report.examples.first().map_or("", String::as_str);
+            let what = what();
+            return Err(Failure::new(format!("{what}: {}; first: {example}", counts.join(", "))));
         }
         Ok(report)
     }

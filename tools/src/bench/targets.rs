@@ -144,6 +144,7 @@ mod tests {
         Outcome::new(
             workload(name),
             vec![measured("nodeproxy", ours_us), measured("twemproxy", theirs_us)],
+            Vec::new(),
         )
     }
 

@@ -31,12 +31,12 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
         let peers = start_peers(&mut stage, &present, &backends)?;
         let mut filled = HashSet::new();
         for workload in same_backends {
-            let outcome = measure(&stage, workload, &peers, &mut filled)?;
+            let outcome = measure(&stage, workload, &peers, &mut filled);
             say(&results::table(&outcome));
             workloads.push(outcome);
         }
         if count == BACKENDS {
-            memory = peers.iter().map(memory_after).collect::<Result<_>>()?;
+            memory = peers.iter().filter_map(memory_after).collect();
         }
     }
     let mut checks = targets::checks(&workloads);
@@ -49,38 +49,66 @@ fn start_peers(stage: &mut Stage<'_>, kinds: &[Kind], backends: &[Backend]) -> R
 }
 
 /// All rounds of one workload. Peers take turns, and each round another one begins, so that
-/// nobody always comes after the same neighbour.
+/// nobody always comes after the same neighbour. Who fails is left out, and the failure kept.
 fn measure(
     stage: &Stage<'_>,
     workload: &Workload,
     peers: &[Peer],
     filled: &mut HashSet<(&'static str, Vec<String>)>,
-) -> Result<Outcome> {
-    let able: Vec<&Peer> = peers.iter().filter(|peer| peer.kind.can(workload)).collect();
-    for peer in &able {
-        if filled.insert((peer.kind.name(), workload.keyspace_words())) {
-            stage.fill(&workload.keyspace_words(), peer)?;
+) -> Outcome {
+    let mut runners: Vec<Runner<'_>> = peers
+        .iter()
+        .filter(|peer| peer.kind.can(workload))
+        .map(|peer| Runner { peer, rounds: Ok(Vec::new()) })
+        .collect();
+    for runner in &mut runners {
+        if filled.insert((runner.peer.kind.name(), workload.keyspace_words())) {
+            runner.attempt(|peer, _| stage.fill(&workload.keyspace_words(), peer));
         }
     }
     let mut words = workload.load_words();
     words.extend(["--seconds".into(), stage.options.seconds.to_string()]);
     words.extend(["--warm-up".into(), stage.options.warm_up.to_string()]);
-    let mut figures = vec![Vec::new(); able.len()];
-    for round in 0..stage.options.rounds {
-        for turn in 0..able.len() {
-            let at = (round + turn) % able.len();
-            let report = stage.load(&words, able[at])?;
-            figures[at].push(Figures::new(&report, Memory::of(able[at].pid)?));
+    let count = runners.len();
+    for (round, turn) in
+        (0..stage.options.rounds).flat_map(|round| (0..count).map(move |turn| (round, turn)))
+    {
+        runners[(round + turn) % count].attempt(|peer, rounds| {
+            let report = stage.load(&words, peer)?;
+            rounds.push(Figures::new(&report, Memory::of(peer.pid)?));
+            Ok(())
+        });
+    }
+    let (mut measured, mut failures) = (Vec::new(), Vec::new());
+    for Runner { peer, rounds } in runners {
+        match rounds {
+            Ok(rounds) => measured.push(Measured::new(peer.kind.name(), rounds)),
+            Err(failure) => failures.push(failure.to_string()),
         }
     }
-    let measured = able.iter().zip(figures);
-    let measured = measured.map(|(peer, rounds)| Measured::new(peer.kind.name(), rounds));
-    Ok(Outcome::new(workload, measured.collect()))
+    Outcome::new(workload, measured, failures)
 }
 
-fn memory_after(peer: &Peer) -> Result<MemoryAfter> {
-    let Memory { resident_kb, peak_kb } = Memory::of(peer.pid)?;
-    Ok(MemoryAfter {
+/// A peer and its rounds at one workload, up to its first failure.
+struct Runner<'p> {
+    peer: &'p Peer,
+    rounds: Result<Vec<Figures>>,
+}
+
+impl Runner<'_> {
+    fn attempt(&mut self, what: impl FnOnce(&Peer, &mut Vec<Figures>) -> Result<()>) {
+        if let Ok(rounds) = &mut self.rounds
+            && let Err(failure) = what(self.peer, rounds)
+        {
+            self.rounds = Err(failure);
+        }
+    }
+}
+
+/// Nothing, of a peer that has died.
+fn memory_after(peer: &Peer) -> Option<MemoryAfter> {
+    let Memory { resident_kb, peak_kb } = Memory::of(peer.pid).ok()?;
+    Some(MemoryAfter {
         peer: peer.kind.name(),
         resident_mb: resident_kb as f64 / 1024.0,
         peak_mb: peak_kb as f64 / 1024.0,
