@@ -25,6 +25,12 @@ const MEMCACHED_MEGABYTES: &str = "1024";
 const FILL_CONNECTIONS: &str = "4";
 const FILL_PIPELINE: &str = "4";
 
+/// Ports begin there, or up to so many later, unless a range is given.
+const PORT_BASE: u16 = 12_000;
+const PORT_BASES: u16 = 7_000;
+/// So many ports are tried until one is free.
+const PORTS_TRIED_MAX: u16 = 500;
+
 /// A memcached.
 #[derive(Debug)]
 pub struct Backend {
@@ -42,7 +48,7 @@ pub struct Stage<'a> {
     children: Children,
     pin: Pin,
     cores: Vec<u32>,
-    next_port: Option<u16>,
+    next_port: u16,
     tools: PathBuf,
 }
 
@@ -54,7 +60,10 @@ impl<'a> Stage<'a> {
         let tools = own.parent().ok_or_else(|| Failure::new("own path has no folder"))?.to_owned();
         let children = Children::new(options.folder.join("logs"))?;
         let (pin, cores) = options.pin.on_this_machine();
-        Ok(Self { options, children, pin, cores, next_port: options.port_base, tools })
+        // Two benches at the same time begin at different ports.
+        let any_base = PORT_BASE + (std::process::id() % u32::from(PORT_BASES)) as u16;
+        let next_port = options.port_base.unwrap_or(any_base);
+        Ok(Self { options, children, pin, cores, next_port, tools })
     }
 
     /// The arrangement of cores, which is what was asked for if the machine has it.
@@ -208,19 +217,17 @@ impl<'a> Stage<'a> {
         words
     }
 
-    /// An address that nobody listens on.
+    /// An address that nobody listens on: each is given once, and none from the ports that the
+    /// kernel gives to whoever connects.
     fn address(&mut self) -> Result<SocketAddr> {
-        let port = match &mut self.next_port {
-            Some(next) => {
-                let port = *next;
-                *next = next.checked_add(1).ok_or_else(|| Failure::new("no more ports"))?;
-                port
+        let (first, last) = (self.next_port, self.next_port.saturating_add(PORTS_TRIED_MAX));
+        for port in first..last {
+            if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                self.next_port = port + 1;
+                return listener.local_addr().doing(|| "port".into());
             }
-            None => 0,
-        };
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).doing(|| format!("127.0.0.1:{port}"))?;
-        listener.local_addr().doing(|| "port".into())
+        }
+        Err(Failure::new(format!("no free port from {first} to {last}; see --port-base")))
     }
 }
 

@@ -28,10 +28,10 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
     for same_backends in options.workloads.chunk_by(|one, other| one.backends == other.backends) {
         let count = same_backends[0].backends;
         let backends = stage.start_backends(count)?;
-        let peers = start_peers(&mut stage, &present, &backends)?;
+        let (peers, failures) = start_peers(&mut stage, &present, &backends);
         let mut filled = HashSet::new();
         for workload in same_backends {
-            let outcome = measure(&stage, workload, &peers, &mut filled);
+            let outcome = measure(&stage, workload, &peers, &mut filled, failures.clone());
             say(&results::table(&outcome));
             workloads.push(outcome);
         }
@@ -44,8 +44,20 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
     Ok(Results { machine, workloads, memory, checks })
 }
 
-fn start_peers(stage: &mut Stage<'_>, kinds: &[Kind], backends: &[Backend]) -> Result<Vec<Peer>> {
-    kinds.iter().map(|kind| stage.start_peer(*kind, backends, &[])).collect()
+/// Those that start, and why the others do not.
+fn start_peers(
+    stage: &mut Stage<'_>,
+    kinds: &[Kind],
+    backends: &[Backend],
+) -> (Vec<Peer>, Vec<String>) {
+    let (mut peers, mut failures) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        match stage.start_peer(*kind, backends, &[]) {
+            Ok(peer) => peers.push(peer),
+            Err(failure) => failures.push(failure.to_string()),
+        }
+    }
+    (peers, failures)
 }
 
 /// All rounds of one workload. Peers take turns, and each round another one begins, so that
@@ -55,6 +67,7 @@ fn measure(
     workload: &Workload,
     peers: &[Peer],
     filled: &mut HashSet<(&'static str, Vec<String>)>,
+    mut failures: Vec<String>,
 ) -> Outcome {
     let mut runners: Vec<Runner<'_>> = peers
         .iter()
@@ -79,7 +92,7 @@ fn measure(
             Ok(())
         });
     }
-    let (mut measured, mut failures) = (Vec::new(), Vec::new());
+    let mut measured = Vec::new();
     for Runner { peer, rounds } in runners {
         match rounds {
             Ok(rounds) => measured.push(Measured::new(peer.kind.name(), rounds)),
