@@ -53,12 +53,11 @@ pub fn svg(results: &Results) -> Option<String> {
 
 /// What the others cost where twemproxy costs 1.
 fn bars(outcome: &Outcome) -> Vec<Bar> {
-    let cost =
-        |name| outcome.peers.iter().find(|one| one.peer == name).map(|one| one.median.cpu_us);
-    let Some(base) = cost("twemproxy").filter(|cost| *cost > 0.0) else {
+    let peer = |name| outcome.peers.iter().find(|one| one.peer == name);
+    let Some(base) = peer("twemproxy") else {
         return Vec::new();
     };
-    let bar = |(name, colour)| cost(name).map(|cost| Bar { colour, ratio: cost / base });
+    let bar = |(name, colour)| peer(name).map(|one| Bar { colour, ratio: one.over(base).cpu });
     BARS.into_iter().filter_map(bar).collect()
 }
 
@@ -72,8 +71,8 @@ fn head(text: &mut String, results: &Results) {
         "CPU time per operation, twemproxy = 1",
     );
     let about = format!(
-        "shorter is better; medians of {} rounds, {} x {}",
-        machine.rounds, machine.cores, machine.processor
+        "shorter is better; 50x16: 50 connections, 16 requests in flight on each; medians of {} rounds, {}",
+        machine.rounds, machine.processor
     );
     put(text, LEFT, 40.0, "fill=\"#555\"", &about);
     let mut x = LEFT;
@@ -102,21 +101,18 @@ fn grid(text: &mut String, bottom: f64) {
 fn group(text: &mut String, outcome: &Outcome, bars: &[Bar], y: f64) {
     let middle = y + bars.len() as f64 * BAR / 2.0 + 4.0;
     put(text, LEFT - 8.0, middle, "text-anchor=\"end\"", outcome.name);
+    let target = CPU_OF_TWEMPROXY_MAX.iter().find(|(name, _)| *name == outcome.name);
     for (row, Bar { colour, ratio }) in bars.iter().enumerate() {
         let top = y + row as f64 * BAR;
         let end = at(ratio.min(RATIO_MAX));
         rect(text, LEFT, top, end - LEFT, BAR - 2.0, colour);
-        put(
-            text,
-            end + 4.0,
-            top + BAR - 4.0,
-            "font-size=\"10\" fill=\"#333\"",
-            &format!("{ratio:.2}"),
-        );
-    }
-    let target = CPU_OF_TWEMPROXY_MAX.iter().find(|(name, _)| *name == outcome.name);
-    if let Some((_, limit)) = target.filter(|_| bars[0].colour == BARS[0].1) {
-        line(text, at(*limit), y - 2.0, y + BAR, "#dc2626", 2.0);
+        let mut clear = end;
+        if let Some((_, limit)) = target.filter(|_| *colour == BARS[0].1) {
+            line(text, at(*limit), top - 2.0, top + BAR, "#dc2626", 2.0);
+            clear = end.max(at(*limit));
+        }
+        let style = "font-size=\"10\" fill=\"#333\"";
+        put(text, clear + 4.0, top + BAR - 4.0, style, &format!("{ratio:.2}"));
     }
 }
 

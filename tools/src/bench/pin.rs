@@ -15,7 +15,10 @@
 //! ```
 //!
 //! Its price: rates are those of all processes on one core, so a proxy's rate says what an operation
-//! costs altogether, and not how much the proxy could do with a core of its own.
+//! costs altogether, and not how much the proxy could do with a core of its own. And who shares a core
+//! finds whole batches waiting: a proxy that does badly when its work comes in crumbs, because it is
+//! awake at every single event, is found out only by `apart`. So that is worth a run of its own, on a
+//! machine that does nothing else.
 
 use super::children::is_installed;
 use crate::failure::{Failure, Result};
