@@ -2,13 +2,15 @@
 # Starts memcacheds on 127.0.0.1 for tests and trials. stop_memcached.sh ends them.
 #
 #   MEMCACHED        the program                      (memcached)
-#   MEMCACHED_PORTS  where they listen                (11220 11221 11222 11223 11224)
+#   MEMCACHED_PORT   where the first of five listens  (11220)
+#   MEMCACHED_PORTS  where all of them listen         (the five from MEMCACHED_PORT on)
 #   MEMCACHED_ARGS   more options for each of them    (none)
 #   NODEPROXY_RUN    the folder for their pid files   (${TMPDIR:-/tmp}/nodeproxy-run)
 set -eu
 
 memcached=${MEMCACHED:-memcached}
-ports=${MEMCACHED_PORTS:-"11220 11221 11222 11223 11224"}
+first=${MEMCACHED_PORT:-11220}
+ports=${MEMCACHED_PORTS:-"$first $((first + 1)) $((first + 2)) $((first + 3)) $((first + 4))"}
 run=${NODEPROXY_RUN:-${TMPDIR:-/tmp}/nodeproxy-run}
 tries_max=100 # times 50 ms
 
@@ -42,11 +44,19 @@ ask_version() {
 
 # Whether there is a process of that id, and not only its remains.
 is_alive() {
-    grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
+    if [ -d /proc/self ]; then
+        grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
+    else
+        ps -o stat= -p "$1" | grep -q '^[^ZX]'
+    fi
 }
 
 is_memcached() {
-    is_alive "$1" && grep -q '^memcached' "/proc/$1/comm" 2>/dev/null
+    if [ -d /proc/self ]; then
+        is_alive "$1" && grep -q '^memcached' "/proc/$1/comm" 2>/dev/null
+    else
+        is_alive "$1" && ps -o comm= -p "$1" | grep -q 'memcached[^/]*$'
+    fi
 }
 
 command -v "$memcached" >/dev/null 2>&1 ||

@@ -11,8 +11,13 @@ tries_max=100 # times 50 ms
 # Whether the process of that id is a memcached, and not only its remains: the pid may have gone to
 # another process since it was written down.
 is_memcached() {
-    grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null &&
-        grep -q '^memcached' "/proc/$1/comm" 2>/dev/null
+    if [ -d /proc/self ]; then
+        grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null &&
+            grep -q '^memcached' "/proc/$1/comm" 2>/dev/null
+    else
+        ps -o stat= -p "$1" | grep -q '^[^ZX]' &&
+            ps -o comm= -p "$1" | grep -q 'memcached[^/]*$'
+    fi
 }
 
 # The pid files that are meant.
