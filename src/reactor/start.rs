@@ -4,7 +4,7 @@ use super::listener::Listener;
 use super::{Reactor, Source, socket};
 use crate::config::endpoint::Endpoint;
 use crate::config::{Config, OnError, PoolConfig};
-use crate::hash::Placement;
+use crate::hash::{self, Node, Placement, Scheme};
 use crate::proxy::{About, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
@@ -78,8 +78,17 @@ fn setup(pool: &PoolConfig) -> Result<PoolSetup, StartError> {
             failures_max: pool.server_failure_limit,
             failed_get_is_miss: pool.on_error == OnError::Miss,
         },
-        placement: Placement(pool.servers.len()),
+        placement: placement(pool)?,
     })
+}
+
+/// The default placement.
+fn placement(pool: &PoolConfig) -> Result<Placement, StartError> {
+    let node = |it: &Endpoint| Node { host: it.host.clone(), port: it.port, weight: 1, name: None };
+    let nodes: Vec<_> = pool.servers.iter().map(node).collect();
+    let scheme = Scheme::new(hash::DEFAULT, &hash::Options::default())
+        .map_err(|_| StartError("the default placement is not known".into()))?;
+    Placement::build(&scheme, &nodes).map_err(|error| StartError(error.to_string()))
 }
 
 /// What `stats` and `stats settings` tell, in memcached's names where it has some.
