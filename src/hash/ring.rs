@@ -10,6 +10,10 @@ use std::fmt::Write;
 /// holds.
 pub(super) const NAMES_MAX: u64 = 1 << 20;
 
+/// So many points from the start of a slot are compared at once, without a branch between them.
+/// They mostly suffice, as there are no more points than slots.
+const NEAR_POINTS: usize = 4;
+
 /// A place on the ring and the index of the node that owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Point {
@@ -17,35 +21,56 @@ pub(super) struct Point {
     pub(super) owner: u32,
 }
 
-/// The points, ascending.
+/// The points, and an index by the upper bits of a hash that leads to within a point or two of the
+/// owner.
 #[derive(Debug)]
 pub(super) struct Ring {
-    /// A point's value in the upper half and its owner in the lower, so that a lookup touches one
-    /// array.
+    /// A point's value in the upper half and its owner in the lower, ascending by value: a lookup
+    /// touches one array, and mostly one line of it. Points for the first owner fill up the end, so
+    /// that from any slot there are enough to compare, the last of them after any hash.
     points: Box<[u64]>,
+    /// For each slot, an equal stretch of the ring, the first point at or after its start.
+    slots: Box<[u32]>,
+    /// What is left of a hash when this is shifted out is its slot.
+    shift: u32,
 }
 
 impl Ring {
     /// Of points of one value the first given owns it.
     pub(super) fn new(mut points: Vec<Point>) -> Result<Self, BuildError> {
-        if points.is_empty() {
-            return Err(BuildError::NoPoints);
-        }
         points.sort_by_key(|point| point.value);
-        Ok(Self { points: points.iter().map(Point::packed).collect() })
+        let first = points.first().ok_or(BuildError::NoPoints)?.owner;
+        let slots = points.len().next_power_of_two().max(2);
+        let shift = u32::BITS - slots.trailing_zeros();
+        points.extend([Point { value: u32::MAX, owner: first }; NEAR_POINTS]);
+        let mut next = 0;
+        let start = |slot| {
+            next += points[next..].iter().take_while(|point| point.value >> shift < slot).count();
+            next as u32
+        };
+        let slots = (0..slots as u32).map(start).collect();
+        Ok(Self { points: points.iter().map(Point::packed).collect(), slots, shift })
     }
 
     /// The owner of this place.
     #[inline]
     pub(super) fn owner(&self, hash: u32) -> usize {
         let place = u64::from(hash) << 32;
-        let at = self.points.partition_point(|point| *point < place);
-        *self.points.get(at).unwrap_or(&self.points[0]) as u32 as usize
+        let from = &self.points[self.slots[(hash >> self.shift) as usize] as usize..];
+        if let Some(near) = from.first_chunk::<NEAR_POINTS>() {
+            let before: usize = near.iter().map(|point| usize::from(*point < place)).sum();
+            if let Some(point) = near.get(before) {
+                return *point as u32 as usize;
+            }
+        }
+        // A weak hash (crc with its 15 bits) crowds thousands of points into one slot.
+        from[from.partition_point(|point| *point < place)] as u32 as usize
     }
 
     /// All points, ascending.
     pub(super) fn points(&self) -> impl Iterator<Item = (u32, usize)> {
-        self.points.iter().map(|point| ((point >> 32) as u32, *point as u32 as usize))
+        let real = self.points.len() - NEAR_POINTS;
+        self.points[..real].iter().map(|point| ((point >> 32) as u32, *point as u32 as usize))
     }
 }
 
@@ -113,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_lookup_finds_what_a_look_at_every_point_finds() {
-        // Shifted to the right, points crowd together and many are equal.
+        // Shifted to the right, points crowd into few slots and many are equal.
         for (count, crowding) in (1..20).zip([0, 8, 17, 31].into_iter().cycle()).chain([
             (500, 0),
             (500, 17),
