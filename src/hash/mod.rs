@@ -56,7 +56,8 @@ const NODES_MAX: usize = 1 << 23;
 /// What maps every key to a backend.
 #[derive(Debug)]
 pub struct Placement {
-    rule: KeyRule,
+    /// None where the whole key is hashed.
+    rule: Option<KeyRule>,
     function: Function,
     table: Table,
 }
@@ -107,21 +108,28 @@ impl Placement {
         }
         let Scheme { function, points, .. } = *scheme;
         let table = scheme.layout.build(&Plan { all: nodes, live: &live, function, points })?;
-        Ok(Self { rule: scheme.rule.clone(), function, table })
+        let rule = Some(&scheme.rule).filter(|rule| **rule != KeyRule::default()).cloned();
+        Ok(Self { rule, function, table })
     }
 
     /// The index of the backend that this key belongs to. It takes any bytes; those of a key are 1
     /// to 250.
     #[inline]
     pub fn place(&self, key: &[u8]) -> usize {
-        self.rule.apply(key, |bytes| self.table.owner(self.function, bytes))
+        match &self.rule {
+            None => self.table.owner(self.function, key),
+            Some(rule) => rule.apply(key, |bytes| self.table.owner(self.function, bytes)),
+        }
     }
 
     /// The hash that decides where this key belongs: of 32 bits or fewer for most schemes. Of
     /// `ketama` the upper 32 are the place on the ring; of pymemcache it is the bid that won, of
     /// the original nodeproxy a double, as its bits.
     pub fn hash(&self, key: &[u8]) -> u64 {
-        self.rule.apply(key, |bytes| self.table.hash(self.function, bytes))
+        match &self.rule {
+            None => self.table.hash(self.function, key),
+            Some(rule) => rule.apply(key, |bytes| self.table.hash(self.function, bytes)),
+        }
     }
 
     /// The points of the ring, ascending, and the index of the backend that owns what lies before

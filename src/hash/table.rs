@@ -137,9 +137,19 @@ pub(super) struct Plan<'a> {
 }
 
 impl Table {
-    /// The index of the owner of these bytes of a key.
+    /// The index of the owner of these bytes of a key. The default scheme's way is short enough to
+    /// be part of the caller; the others together are not.
     #[inline]
     pub(super) fn owner(&self, function: Function, key: &[u8]) -> usize {
+        if let Self::Ketama(ring) = self {
+            ring.owner((spread(key) >> 32) as u32)
+        } else {
+            self.owner_of_others(function, key)
+        }
+    }
+
+    #[inline(never)]
+    fn owner_of_others(&self, function: Function, key: &[u8]) -> usize {
         match self {
             Self::Ketama(ring) => ring.owner((spread(key) >> 32) as u32),
             Self::Ring(ring) => ring.owner(function.hash32(key)),
