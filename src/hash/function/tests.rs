@@ -193,6 +193,22 @@ fn spooky_at_the_lengths_where_it_changes() {
 }
 
 #[test]
+fn crc32_by_steps_of_four_is_crc32_by_bits() {
+    let bytes: Vec<u8> = (0..=u8::MAX).rev().cycle().take(300).collect();
+    let by_bits = |bytes: &[u8]| {
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            let step = |crc: u32, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+            (0..8).fold(crc ^ u32::from(*byte), step)
+        })
+    };
+    for len in 0..bytes.len() {
+        let (start, end) = bytes[..len].split_at(len / 3);
+        assert_eq!(crc32(&bytes[..len]), by_bits(&bytes[..len]), "{len} bytes");
+        assert_eq!(crc32_continued(crc32(start), end), by_bits(&bytes[..len]), "{len} bytes");
+    }
+}
+
+#[test]
 fn the_points_of_the_clients() {
     let words = [3_187_647_615, 2_893_990_766, 813_702_075, 4_292_932_786];
     assert_eq!(md5_words(b"127.0.0.1-0"), words);
