@@ -59,13 +59,22 @@ impl KeyRule {
         };
         match &self.stop {
             Stop::Nothing => key,
-            Stop::At(stop) => {
-                let at = key.windows(stop.len()).position(|window| *window == **stop);
-                &key[..at.unwrap_or(key.len())]
-            }
+            Stop::At(stop) => &key[..find(key, stop).unwrap_or(key.len())],
             Stop::Between(tags) => between(key, *tags).unwrap_or(key),
         }
     }
+}
+
+/// Where the text first stands in the key.
+fn find(key: &[u8], text: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = key[from..].iter().position(|byte| Some(byte) == text.first()) {
+        if key[from + at..].starts_with(text) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
 }
 
 /// What stands between the first `open` and the first `close` after it.

@@ -67,8 +67,13 @@ impl Pymemcache {
 
     /// The highest bid for this key, and whose it is.
     pub(super) fn best(&self, key: &[u8]) -> (u32, usize) {
+        let ascii = key.is_ascii();
         let bid = |mut hash: Murmur3| {
-            code_points(key).for_each(|point| hash.push(point as u8));
+            if ascii {
+                hash.extend(key);
+            } else {
+                code_points(key).for_each(|point| hash.push(point as u8));
+            }
             hash.finish()
         };
         highest(self.bidders.iter().map(|(hash, owner)| (bid(*hash), *owner)))

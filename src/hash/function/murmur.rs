@@ -37,11 +37,11 @@ pub(crate) fn murmur64(key: &[u8], seed: u64) -> u64 {
 /// `MurmurHash3_x86_32` with libmemcached's seed, which depends on the length.
 pub(crate) fn murmur3(key: &[u8]) -> u32 {
     let mut hash = Murmur3::new(length_seed(key));
-    key.iter().for_each(|byte| hash.push(*byte));
+    hash.extend(key);
     hash.finish()
 }
 
-/// `MurmurHash3_x86_32` over bytes that come one by one, so that a common beginning is hashed
+/// `MurmurHash3_x86_32` over bytes that come piece by piece, so that a common beginning is hashed
 /// once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Murmur3 {
@@ -63,6 +63,19 @@ impl Murmur3 {
             self.mix(self.block);
             self.block = 0;
         }
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let missing = (4 - self.len as usize % 4) % 4;
+        let (start, rest) = bytes.split_at(missing.min(bytes.len()));
+        start.iter().for_each(|byte| self.push(*byte));
+        let blocks = rest.chunks_exact(4);
+        let tail = blocks.remainder();
+        for block in blocks {
+            self.mix(word(block));
+            self.len = self.len.wrapping_add(4);
+        }
+        tail.iter().for_each(|byte| self.push(*byte));
     }
 
     fn mix(&mut self, block: u32) {

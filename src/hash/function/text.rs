@@ -28,20 +28,25 @@ pub(crate) fn signed(key: &[u8]) -> impl Iterator<Item = u32> {
 
 /// `String.hashCode` of Java, with its sign bit as the highest.
 pub(crate) fn java_string(key: &[u8]) -> u32 {
-    units(key).fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(unit))
+    fold_units(key, 0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(unit))
 }
 
 /// The original nodeproxy's hash, in the doubles of JavaScript. It means to wrap like an integer,
 /// but brings back only what grew too large: once below zero it runs away, for a long key to minus
 /// infinity.
 pub(crate) fn original(key: &[u8]) -> f64 {
-    units(key).fold(0.0, |hash: f64, unit| {
+    fold_units(key, 0.0, |hash: f64, unit| {
         let mut hash = hash * 31.0 + f64::from(unit);
         while hash > 2_147_483_647.0 {
             hash -= 4_294_967_296.0;
         }
         hash
     })
+}
+
+/// Decoding costs more than hashing, and keys are mostly ASCII, whose units are its bytes.
+fn fold_units<T>(key: &[u8], start: T, step: impl FnMut(T, u32) -> T) -> T {
+    if key.is_ascii() { unsigned(key).fold(start, step) } else { units(key).fold(start, step) }
 }
 
 fn replacement(chunk: &Utf8Chunk<'_>) -> Option<u32> {
