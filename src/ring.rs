@@ -13,7 +13,7 @@ use std::ops::Range;
 /// The ring. Positions are counted from its head, the oldest byte.
 #[derive(Default)]
 pub struct Ring {
-    /// Empty, or a power of two bytes.
+    /// What the stock has lent; empty while nothing is held.
     bytes: Box<[u8]>,
     head: usize,
     len: usize,
@@ -178,8 +178,10 @@ impl Ring {
         }
     }
 
+    /// `at` is never more than one round ahead.
+    #[inline]
     fn wrap(&self, at: usize) -> usize {
-        at & self.bytes.len().wrapping_sub(1)
+        if at < self.bytes.len() { at } else { at - self.bytes.len() }
     }
 }
 

@@ -7,19 +7,21 @@ pub const BUFFER_BYTES_MIN: usize = 1 << 14;
 /// Buffers above this size are not kept for later, bytes: they serve rare, large values.
 const BUFFER_BYTES_KEPT_MAX: usize = 1 << 21;
 
+/// Sizes come in steps of a quarter of a power of two, so that a value wastes little.
+const STEPS: usize = 4;
+
 /// Vectors of at most this capacity are kept for later, bytes.
 const ASIDE_BYTES_KEPT_MAX: usize = 1 << 12;
 
 /// How many vectors are kept for later.
 const ASIDES_KEPT_MAX: usize = 1 << 12;
 
-const SIZES: usize =
-    (BUFFER_BYTES_KEPT_MAX.trailing_zeros() - BUFFER_BYTES_MIN.trailing_zeros()) as usize + 1;
+const SHELVES: usize = shelf(BUFFER_BYTES_KEPT_MAX) + 1;
 
 /// What is lent, and what waits to be lent again.
 pub struct Stock {
     /// Spare buffers, by size: the last one given back is the first one lent, it is warm.
-    shelves: [Vec<Box<[u8]>>; SIZES],
+    shelves: [Vec<Box<[u8]>>; SHELVES],
     asides: Vec<Vec<u8>>,
     /// Bytes of the spare buffers, and how many they may be.
     kept: usize,
@@ -34,11 +36,11 @@ impl Stock {
         Self { shelves: Default::default(), asides: Vec::new(), kept: 0, kept_max, lent: 0 }
     }
 
-    /// A buffer of at least `bytes`, a power of two. Its content is whatever it was.
+    /// A buffer of at least `bytes`. Its content is whatever it was.
     pub fn lend(&mut self, bytes: usize) -> Box<[u8]> {
-        let size = bytes.next_power_of_two().max(BUFFER_BYTES_MIN);
+        let size = rounded(bytes);
         self.lent += size;
-        match shelf(size).and_then(|at| self.shelves[at].pop()) {
+        match self.shelves.get_mut(shelf(size)).and_then(Vec::pop) {
             Some(buffer) => {
                 self.kept -= size;
                 buffer
@@ -54,11 +56,11 @@ impl Stock {
             return;
         }
         self.lent -= size;
-        if let Some(at) = shelf(size)
-            && self.kept + size <= self.kept_max
+        if self.kept + size <= self.kept_max
+            && let Some(shelf) = self.shelves.get_mut(shelf(size))
         {
             self.kept += size;
-            self.shelves[at].push(buffer);
+            shelf.push(buffer);
         }
     }
 
@@ -81,10 +83,19 @@ impl Stock {
     }
 }
 
-/// The shelf for buffers of `size`, when that size is kept.
-fn shelf(size: usize) -> Option<usize> {
-    let at = size.trailing_zeros() - BUFFER_BYTES_MIN.trailing_zeros();
-    (size <= BUFFER_BYTES_KEPT_MAX).then_some(at as usize)
+/// The size of the buffer for so many bytes.
+fn rounded(bytes: usize) -> usize {
+    if bytes <= BUFFER_BYTES_MIN {
+        return BUFFER_BYTES_MIN;
+    }
+    bytes.next_multiple_of((1 << bytes.ilog2()) / STEPS)
+}
+
+/// The shelf for buffers of `size`, which is rounded.
+const fn shelf(size: usize) -> usize {
+    let doublings = size.ilog2() - BUFFER_BYTES_MIN.ilog2();
+    let power = BUFFER_BYTES_MIN << doublings;
+    doublings as usize * STEPS + (size - power) / (power / STEPS)
 }
 
 #[cfg(test)]
@@ -100,10 +111,24 @@ mod tests {
             stock.give_back(buffer);
         }
         assert_eq!((stock.lent(), stock.kept), (0, 2 * BUFFER_BYTES_MIN));
-        assert_eq!(stock.lend(BUFFER_BYTES_MIN + 1).len(), 2 * BUFFER_BYTES_MIN);
+        assert_eq!(stock.lend(BUFFER_BYTES_MIN + 1).len(), BUFFER_BYTES_MIN / 4 * 5);
         assert_eq!(stock.kept, 2 * BUFFER_BYTES_MIN);
         stock.lend(1);
         assert_eq!(stock.kept, BUFFER_BYTES_MIN);
+    }
+
+    #[test]
+    fn sizes_waste_little_and_have_shelves_of_their_own() {
+        let mut sizes = Vec::new();
+        for bytes in (1..BUFFER_BYTES_KEPT_MAX).step_by(97).chain([BUFFER_BYTES_KEPT_MAX]) {
+            let size = rounded(bytes);
+            assert!(size >= bytes && rounded(size) == size, "{bytes}: {size}");
+            assert!(size <= BUFFER_BYTES_MIN || (size - bytes) * STEPS < bytes, "{bytes}: {size}");
+            sizes.push(size);
+        }
+        sizes.dedup();
+        let shelves: Vec<_> = sizes.iter().map(|size| shelf(*size)).collect();
+        assert_eq!(shelves, (0..SHELVES).collect::<Vec<_>>());
     }
 
     #[test]
