@@ -30,6 +30,8 @@ pub struct Counters {
     pub bytes_read: u64,
     /// To clients.
     pub bytes_written: u64,
+    /// Clients that were closed because memory was used up.
+    pub closed_for_memory: u64,
     /// Requests that the proxy refused.
     pub requests_refused: u64,
     /// Requests that a backend's failure cost.
@@ -38,7 +40,7 @@ pub struct Counters {
 
 impl Counters {
     /// Each with its name, in memcached's order.
-    pub fn all(&self) -> [(&'static str, u64); 24] {
+    pub fn all(&self) -> [(&'static str, u64); 25] {
         [
             ("total_connections", self.total_connections),
             ("rejected_connections", self.rejected_connections),
@@ -62,6 +64,7 @@ impl Counters {
             ("touch_misses", self.touch_misses),
             ("bytes_read", self.bytes_read),
             ("bytes_written", self.bytes_written),
+            ("closed_for_memory", self.closed_for_memory),
             ("requests_refused", self.requests_refused),
             ("requests_failed", self.requests_failed),
         ]

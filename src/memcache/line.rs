@@ -39,6 +39,13 @@ pub enum Verb {
     Quit,
 }
 
+impl Verb {
+    /// Whether the values that it retrieves come with their cas numbers.
+    pub const fn returns_cas(self) -> bool {
+        matches!(self, Self::Gets | Self::Gats)
+    }
+}
+
 /// Why a request is answered by the proxy itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {

@@ -10,6 +10,7 @@ pub mod words;
 
 mod admin;
 mod classic;
+pub mod expiry;
 pub mod line;
 mod meta;
 pub mod reply;

@@ -1,23 +1,56 @@
 //! What a reply means: whose it is, what that client is told, and what is counted.
 
 use super::backend::{Backend, Policy};
-use super::client::Clients;
+use super::client::{ClientId, Clients};
 use super::close::Close;
 use super::kind::Kind;
 use super::link::{Asked, Link};
-use super::replies::Slot;
+use super::replies::{Dropped, Slot};
 use crate::memcache::line::Verb;
 use crate::memcache::reply::{Form, Reply, Word};
 use crate::stats::Counters;
 use crate::stock::Stock;
 use std::borrow::Cow;
 
-pub(super) const DOWN: &[u8] = b"SERVER_ERROR backend down\r\n";
-pub(super) const LOST: &[u8] = b"SERVER_ERROR backend lost\r\n";
-pub(super) const LATE: &[u8] = b"SERVER_ERROR backend timed out\r\n";
-pub(super) const BROKEN: &[u8] = b"SERVER_ERROR backend broke the protocol\r\n";
-/// What the backend itself would say, if its answer did not break everything that follows.
-pub(super) const LACKING: &[u8] = b"ERROR\r\n";
+/// Why a request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Its backend is down.
+    Down,
+    /// Its link was lost.
+    Lost,
+    /// It was not answered in time.
+    Late,
+    /// What came is not an answer.
+    Broken,
+    /// The backend is known not to have the command.
+    Lacking,
+    /// Its client has no room for the answer, and has asked for changes since.
+    NoRoom,
+}
+
+impl Failure {
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Down => b"SERVER_ERROR backend down\r\n",
+            Self::Lost => b"SERVER_ERROR backend lost\r\n",
+            Self::Late => b"SERVER_ERROR backend timed out\r\n",
+            Self::Broken => b"SERVER_ERROR backend broke the protocol\r\n",
+            // As the backend itself would say, if its answer did not break all that follows.
+            Self::Lacking => b"ERROR\r\n",
+            // As memcached says.
+            Self::NoRoom => b"SERVER_ERROR out of memory writing get response\r\n",
+        }
+    }
+
+    const fn is_miss(self, policy: &Policy) -> bool {
+        match self {
+            Self::Down => policy.failed_get_is_miss || policy.down_is_miss,
+            Self::Lost | Self::Late | Self::Broken | Self::NoRoom => policy.failed_get_is_miss,
+            Self::Lacking => false,
+        }
+    }
+}
 
 /// Gives a reply to whoever waits for it. The reply is still in the link's input, and stays.
 #[inline]
@@ -34,7 +67,7 @@ pub(super) fn accept<S>(
     if !asked.kind.suits(reply.form) {
         return Err(Close::Malformed);
     }
-    if matches!(asked.kind, Kind::Part | Kind::PartsEnd) {
+    if matches!(asked.kind, Kind::Part(_) | Kind::PartsEnd) {
         return accept_part(link, reply, &backend.policy, clients, stock);
     }
     if reply.form == Form::Hit && !link.is_first_key(&reply.key) {
@@ -44,7 +77,7 @@ pub(super) fn accept<S>(
         clients.counters.answered(asked.kind, reply.form);
         match told(&asked, reply, &backend.policy, &link.input) {
             Some(slot) => clients.answer(client, asked.place, slot, stock),
-            None => clients.answer_from(client, asked.place, &link.input, reply.len, stock),
+            None => give(link, &asked, client, reply.len, clients, stock),
         }
     }
     link.answered();
@@ -55,6 +88,29 @@ pub(super) fn accept<S>(
         backend.note_lack(verb);
     }
     Err(Close::ValueRefused)
+}
+
+/// Gives the reply at the head of the link's input to its client. When that has no room for it, it
+/// is asked for again later.
+#[inline]
+fn give<S>(
+    link: &Link<S>,
+    asked: &Asked,
+    client: ClientId,
+    len: usize,
+    clients: &mut Clients<S>,
+    stock: &mut Stock,
+) {
+    if clients.answer_from(client, asked.place, &link.input, len, stock) {
+        return;
+    }
+    let slot = if asked.key_len > 0 {
+        let key = link.first_key();
+        Slot::Dropped(Box::new(Dropped { kind: asked.kind, key }))
+    } else {
+        Slot::Text(Failure::NoRoom.text())
+    };
+    clients.answer(client, asked.place, slot, stock);
 }
 
 /// What the client is told in place of the reply; None when it is the reply itself.
@@ -85,12 +141,12 @@ fn accept_part<S>(
         let client = asked.client.filter(|_| link.late == 0);
         let found = reply.form == Form::Value && link.is_first_key(&reply.key);
         match (asked.kind, client) {
-            (Kind::Part, None) => {}
-            (Kind::Part, Some(client)) if found => {
+            (Kind::Part(_), None) => {}
+            (Kind::Part(_), Some(client)) if found => {
                 clients.counters.get_hits += 1;
-                clients.answer_from(client, asked.place, &link.input, reply.len, stock);
+                give(link, &asked, client, reply.len, clients, stock);
             }
-            (Kind::Part, Some(client)) => {
+            (Kind::Part(_), Some(client)) => {
                 clients.counters.get_misses += 1;
                 let failed = matches!(reply.form, Form::Line(_)) && !policy.failed_get_is_miss;
                 let slot = match failed {
@@ -113,41 +169,46 @@ fn accept_part<S>(
 /// Tells whoever waits that the request has failed.
 pub(super) fn fail<S>(
     asked: &Asked,
-    text: &'static [u8],
+    failure: Failure,
     policy: &Policy,
     clients: &mut Clients<S>,
     stock: &mut Stock,
 ) {
     if let Some(client) = asked.client {
         clients.counters.requests_failed += 1;
-        clients.answer(client, asked.place, failed(asked.kind, asked.quiet, text, policy), stock);
+        clients.answer(
+            client,
+            asked.place,
+            failed(asked.kind, asked.quiet, failure, policy),
+            stock,
+        );
     }
 }
 
 /// What a client is told of a request that has failed.
-pub(super) fn failed(kind: Kind, quiet: bool, text: &'static [u8], policy: &Policy) -> Slot {
-    if policy.failed_get_is_miss
+pub(super) fn failed(kind: Kind, quiet: bool, failure: Failure, policy: &Policy) -> Slot {
+    if failure.is_miss(policy)
         && let Some(slot) = miss(kind, quiet)
     {
         return slot;
     }
-    if matches!(kind, Kind::Part | Kind::Broadcast) {
-        Slot::Failed(Cow::Borrowed(text))
+    if matches!(kind, Kind::Part(_) | Kind::Broadcast) {
+        Slot::Failed(Cow::Borrowed(failure.text()))
     } else if quiet && kind.hides_failure() {
         Slot::Nothing
     } else {
-        Slot::Text(text)
+        Slot::Text(failure.text())
     }
 }
 
 /// What a retrieval that found nothing is answered; None when it is no retrieval.
 fn miss(kind: Kind, quiet: bool) -> Option<Slot> {
-    if kind == Kind::Get {
+    if matches!(kind, Kind::Get(_)) {
         Some(Slot::Text(b"END\r\n"))
     } else if kind == Kind::MetaGet && !quiet {
         Some(Slot::Text(b"EN\r\n"))
     } else {
-        matches!(kind, Kind::Part | Kind::MetaGet).then_some(Slot::Nothing)
+        matches!(kind, Kind::Part(_) | Kind::MetaGet).then_some(Slot::Nothing)
     }
 }
 
@@ -161,7 +222,7 @@ impl Counters {
     #[inline]
     pub(super) fn asked(&mut self, kind: Kind) {
         match kind {
-            Kind::Get => self.cmd_get += 1,
+            Kind::Get(_) => self.cmd_get += 1,
             Kind::Store(Verb::MetaSet) => self.cmd_meta += 1,
             Kind::Store(_) => self.cmd_set += 1,
             Kind::Touch => self.cmd_touch += 1,
@@ -169,7 +230,7 @@ impl Counters {
                 self.cmd_meta += 1;
             }
             Kind::Delete | Kind::Incr | Kind::Decr => {}
-            Kind::Part | Kind::PartsEnd | Kind::Broadcast | Kind::Probe => {}
+            Kind::Part(_) | Kind::PartsEnd | Kind::Broadcast | Kind::Probe => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! One backend: its links, and its health, which is counted over all of them.
 
+use super::kind::Kind;
 use super::limits::{PROBE_PAUSE_MAX, PROBE_PAUSE_MIN, STABLE_AFTER};
 use super::link::LinkId;
 use crate::memcache::line::Verb;
@@ -69,6 +70,8 @@ pub struct Policy {
     pub failures_max: u32,
     /// Whether a retrieval that fails is told to be a miss.
     pub failed_get_is_miss: bool,
+    /// The same, when it fails because the backend is down.
+    pub down_is_miss: bool,
 }
 
 impl Backend {
@@ -86,9 +89,10 @@ impl Backend {
         }
     }
 
-    /// Whether it is known not to have this verb.
-    pub(super) fn lacks(&self, verb: Verb) -> bool {
-        self.lacks & 1 << verb as u32 != 0
+    /// Whether it is known not to have this command.
+    #[inline]
+    pub(super) fn lacks(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Store(verb) if self.lacks & 1 << verb as u32 != 0)
     }
 
     /// It answered a value with `ERROR`: it does not have this verb, and took the value for
@@ -164,8 +168,13 @@ impl Backend {
 mod tests {
     use super::*;
 
-    const POLICY: Policy =
-        Policy { timeout: 1, connect_timeout: 1, failures_max: 2, failed_get_is_miss: false };
+    const POLICY: Policy = Policy {
+        timeout: 1,
+        connect_timeout: 1,
+        failures_max: 2,
+        failed_get_is_miss: false,
+        down_is_miss: false,
+    };
 
     fn probe_at(backend: &Backend) -> Time {
         match backend.health {

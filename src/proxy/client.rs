@@ -1,16 +1,26 @@
 //! One client: what it sent, what it is owed, and whether it may ask for more.
 
-use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX};
+use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX, TYPICAL_REPLY_BYTES};
 use super::replies::{Place, Replies, Slot};
 use crate::memcache::request::{Request, RequestParser};
 use crate::ring::Ring;
 use crate::stats::Counters;
 use crate::stock::Stock;
 use crate::table::Table;
+use crate::time::Time;
 
 crate::id! {
     /// Names a client.
     ClientId
+}
+
+/// What a client may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the longest value that it may send.
+    pub value_bytes_max: usize,
+    /// Bytes that may be kept for it.
+    pub memory_max: usize,
 }
 
 /// What may still come from a client.
@@ -79,6 +89,14 @@ pub struct Client<S> {
     /// Bytes that the input must hold before there is a whole request in it; 0 while it has not
     /// been looked through.
     pub(super) wanted: usize,
+    /// Bytes that may be kept for it.
+    pub(super) memory_max: usize,
+    /// Bytes of a reply, as those that came lately were: the largest, slowly forgotten.
+    typical: usize,
+    /// The place of the last request that changes something.
+    pub(super) last_write: Place,
+    /// When it was last heard of.
+    pub(super) heard_at: Time,
     /// Whether its next request waits for a link that has too much to write.
     pub(super) blocked: bool,
     /// Whether it is on the list of those to be flushed.
@@ -88,19 +106,23 @@ pub struct Client<S> {
 }
 
 impl<S> Client<S> {
-    pub(super) fn new(socket: S, pool: usize, lane: usize, value_bytes_max: usize) -> Self {
+    pub(super) fn new(socket: S, pool: usize, lane: usize, limits: Limits, now: Time) -> Self {
         Self {
             socket,
             input: Ring::new(),
             output: Ring::new(),
             readiness: Readiness { writable: true, ..Readiness::default() },
-            parser: RequestParser::new(value_bytes_max),
+            parser: RequestParser::new(limits.value_bytes_max),
             replies: Replies::new(),
             gathering: None,
             reading: Reading::Open,
             pool,
             lane,
             wanted: 0,
+            memory_max: limits.memory_max,
+            typical: TYPICAL_REPLY_BYTES,
+            last_write: Place::default(),
+            heard_at: now,
             blocked: false,
             dirty: false,
             queued: false,
@@ -112,7 +134,41 @@ impl<S> Client<S> {
         self.reading != Reading::Over
             && !self.blocked
             && self.replies.len() < PLACES_MAX
-            && self.output.len() + self.replies.held() < REPLY_BYTES_MAX
+            && self.kept() + self.replies.len() * self.typical < REPLY_BYTES_MAX
+    }
+
+    /// Bytes of replies that are kept for it.
+    pub(super) fn kept(&self) -> usize {
+        self.output.len() + self.replies.held()
+    }
+
+    /// Bytes that it costs.
+    pub(super) fn memory(&self) -> usize {
+        self.input.capacity() + self.output.capacity() + self.replies.held()
+    }
+
+    /// Whether a reply of `len` bytes can be kept for it. There is always room for the one whose
+    /// turn it is when nothing else is to be written first.
+    #[inline]
+    fn has_room(&self, place: Place, len: usize, allowance: usize) -> bool {
+        let kept = self.kept();
+        kept + len <= self.memory_max.min(allowance)
+            || kept == 0
+            || self.output.is_empty() && self.replies.is_first(place)
+    }
+
+    /// Notes how long a reply was.
+    #[inline]
+    fn saw(&mut self, len: usize) {
+        self.typical = len.max(self.typical - self.typical / 8);
+    }
+
+    /// Bytes that its input should have room for. A long value is believed in once some of it is
+    /// there.
+    fn room_wanted(&self) -> usize {
+        let least = (self.input.len() + 1).max(CLIENT_READ_BYTES);
+        let most = least.max(self.input.len() * 8);
+        self.wanted.clamp(least, most)
     }
 
     /// Whether there is something to do for it that was put off.
@@ -144,6 +200,10 @@ pub(super) struct Clients<S> {
     table: Table<ClientId, Client<S>>,
     dirty: Vec<ClientId>,
     queued: Vec<ClientId>,
+    /// Bytes of replies that came before their turn, over all clients.
+    held: usize,
+    /// Bytes that may be kept for one client, when memory is short.
+    pub(super) allowance: usize,
     pub(super) counters: Counters,
 }
 
@@ -153,6 +213,8 @@ impl<S> Clients<S> {
             table: Table::new(),
             dirty: Vec::new(),
             queued: Vec::new(),
+            held: 0,
+            allowance: usize::MAX,
             counters: Counters::default(),
         }
     }
@@ -162,7 +224,9 @@ impl<S> Clients<S> {
     }
 
     pub(super) fn remove(&mut self, id: ClientId) -> Option<Client<S>> {
-        self.table.remove(id)
+        let client = self.table.remove(id)?;
+        self.held -= client.replies.held();
+        Some(client)
     }
 
     #[inline]
@@ -172,6 +236,17 @@ impl<S> Clients<S> {
 
     pub(super) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Bytes of replies that came before their turn, over all clients.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The client that costs the most memory.
+    pub(super) fn worst(&self) -> Option<ClientId> {
+        let memory = |id: &ClientId| self.table.get(*id).map_or(0, Client::memory);
+        self.table.ids().max_by_key(memory)
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ClientId> {
@@ -190,13 +265,13 @@ impl<S> Clients<S> {
         if !client.readiness.readable || !may_send {
             return None;
         }
-        let total = client.wanted.max(client.input.len() + 1).max(CLIENT_READ_BYTES);
-        client.input.reserve(stock, total);
+        client.input.reserve(stock, client.room_wanted());
         let Client { socket, input, readiness, .. } = client;
         Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
     }
 
-    /// Puts the reply at the head of `source` into its place, unless the client is gone.
+    /// Puts the reply at the head of `source` into its place, unless the client is gone. Returns
+    /// false when there was no room for it.
     #[inline]
     pub(super) fn answer_from(
         &mut self,
@@ -205,17 +280,27 @@ impl<S> Clients<S> {
         source: &Ring,
         len: usize,
         stock: &mut Stock,
-    ) {
-        if let Some(client) = self.table.get_mut(id) {
-            client.replies.fulfil_from(place, source, len, &mut client.output, stock);
-            mark(&mut client.dirty, id, &mut self.dirty);
+    ) -> bool {
+        let Some(client) = self.table.get_mut(id) else {
+            return true;
+        };
+        client.saw(len);
+        if !client.has_room(place, len, self.allowance) {
+            return false;
         }
+        let before = client.replies.held();
+        client.replies.fulfil_from(place, source, len, &mut client.output, stock);
+        self.held = self.held + client.replies.held() - before;
+        mark(&mut client.dirty, id, &mut self.dirty);
+        true
     }
 
     /// Puts a reply into its place, unless the client is gone.
     pub(super) fn answer(&mut self, id: ClientId, place: Place, reply: Slot, stock: &mut Stock) {
         if let Some(client) = self.table.get_mut(id) {
+            let before = client.replies.held();
             client.replies.fulfil(place, reply, &mut client.output, stock);
+            self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
         }
     }

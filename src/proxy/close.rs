@@ -26,6 +26,10 @@ pub enum Close {
     ValueRefused,
     /// Its backend is down, or it carries nothing any more.
     Retired,
+    /// The client said nothing for too long.
+    Idle,
+    /// It cost more memory than any other when there was none left.
+    Memory,
     /// The client has got everything that it will get.
     Done,
 }
@@ -43,6 +47,8 @@ impl fmt::Display for Close {
             Self::Unsolicited => "reply that nobody asked for",
             Self::ValueRefused => "value refused before it was read",
             Self::Retired => "retired",
+            Self::Idle => "idle for too long",
+            Self::Memory => "memory is used up",
             Self::Done => "done",
         };
         f.write_str(text)

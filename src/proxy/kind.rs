@@ -7,9 +7,9 @@ use crate::memcache::reply::{Form, Word};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A retrieval of one key.
-    Get,
+    Get(Verb),
     /// One key of a retrieval of many.
-    Part,
+    Part(Verb),
     /// The end of a line of many keys.
     PartsEnd,
     /// A value to be stored.
@@ -32,7 +32,7 @@ impl Kind {
     /// The kind of a request of one key; None when it is not sent to the backend of its key.
     pub(super) const fn of(verb: Verb) -> Option<Self> {
         Some(match verb {
-            Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats => Self::Get,
+            Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats => Self::Get(verb),
             Verb::Set
             | Verb::Add
             | Verb::Replace
@@ -61,8 +61,8 @@ impl Kind {
     /// and then no reply on the link can be trusted.
     pub(super) const fn suits(self, form: Form) -> bool {
         let word = match (self, form) {
-            (Self::Get, Form::Hit | Form::End)
-            | (Self::Part, Form::Value | Form::End)
+            (Self::Get(_), Form::Hit | Form::End)
+            | (Self::Part(_), Form::Value | Form::End)
             | (Self::PartsEnd, Form::End) => return true,
             (_, Form::Hit | Form::Value | Form::End) => return false,
             (_, Form::Line(word)) if word.is_error() => return true,
@@ -70,7 +70,7 @@ impl Kind {
         };
         use Word as W;
         match self {
-            Self::Get | Self::Part | Self::PartsEnd => false,
+            Self::Get(_) | Self::Part(_) | Self::PartsEnd => false,
             Self::Store(Verb::MetaSet) => {
                 matches!(word, W::MetaHeader | W::MetaNotStored | W::MetaExists | W::MetaNotFound)
             }
@@ -110,6 +110,11 @@ impl Kind {
     /// Whether a client that asked quietly is not told that the request failed.
     pub(super) const fn hides_failure(self) -> bool {
         !self.is_meta()
+    }
+
+    /// Whether it changes nothing.
+    pub(super) const fn is_read(self) -> bool {
+        matches!(self, Self::Get(_) | Self::Part(_) | Self::MetaGet | Self::MetaDebug)
     }
 
     /// Whether the backend may have taken the bytes of a value for requests when this is its answer.

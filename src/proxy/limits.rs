@@ -10,8 +10,22 @@ pub const KEYS_PER_TURN: usize = 256;
 /// Replies that one client may be owed; it is not read from while it is owed more.
 pub const PLACES_MAX: usize = 1024;
 
-/// Bytes of replies that wait for one client; no further request of it is taken up beyond.
-pub const REPLY_BYTES_MAX: usize = 1 << 18;
+/// Bytes of replies that wait for one client, or are to be expected; no further request of it is
+/// taken up beyond.
+pub const REPLY_BYTES_MAX: usize = 1 << 21;
+
+/// What a reply is expected to be before one has come, bytes.
+pub const TYPICAL_REPLY_BYTES: usize = 1 << 12;
+
+/// Bytes that may be kept for one client when memory is short.
+pub const ALLOWANCE_WHEN_SHORT: usize = 1 << 16;
+
+/// Reply queues kept for later.
+pub const QUEUES_KEPT_MAX: usize = 256;
+
+/// A client that is not closed for idling though it says nothing is looked at again after this,
+/// microseconds.
+pub const IDLE_RECHECK: u64 = 1_000_000;
 
 /// Bytes that wait to be written to one link; requests for it wait beyond.
 pub const LINK_BYTES_MAX: usize = 1 << 20;

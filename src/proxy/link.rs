@@ -174,6 +174,13 @@ impl<S> Link<S> {
         begun
     }
 
+    /// The key of the oldest request in flight.
+    pub(super) fn first_key(&self) -> Vec<u8> {
+        let len = self.in_flight.front().map_or(0, |asked| usize::from(asked.key_len));
+        let (start, end) = self.keys.pieces(0..len);
+        [start, end].concat()
+    }
+
     /// Whether `key`, a range of the input, is the key of the oldest request in flight.
     #[inline]
     pub(super) fn is_first_key(&self, key: &Range<usize>) -> bool {
@@ -198,7 +205,9 @@ impl<S> Link<S> {
             Close::Hangup | Close::Error(_) => {
                 self.stage != Stage::Open || !self.in_flight.is_empty()
             }
-            Close::ValueRefused | Close::Retired | Close::Done => false,
+            Close::ValueRefused | Close::Retired | Close::Idle | Close::Memory | Close::Done => {
+                false
+            }
             Close::ConnectTimeout
             | Close::Late
             | Close::ProbeTimeout
@@ -228,6 +237,19 @@ impl<S> Link<S> {
         let late = self.in_flight.get(self.late).map(|asked| asked.asked_at.after(timeout));
         let silent = self.silent_since().map(|at| at.after(timeout * SILENT_TIMEOUTS));
         [opened, late, silent].into_iter().flatten().min()
+    }
+
+    /// Writes a request to the output, with `head` in place of what its line begins with.
+    pub(super) fn forward_as(
+        &mut self,
+        head: &[u8],
+        input: &Ring,
+        request: &Request,
+        stock: &mut Stock,
+    ) {
+        self.output.extend(stock, head);
+        self.output.extend(stock, b"\r\n");
+        self.output.extend_from(stock, input, request.line_len..request.len);
     }
 
     /// Writes a request to the output, without what the backend need not see.

@@ -25,6 +25,8 @@ pub(super) struct Links<S> {
     /// Clients whose next request waits until the link has written some of what it has.
     pub(super) released: Vec<ClientId>,
     pub(super) closed: Vec<S>,
+    /// Backends that have gone down or come up.
+    pub(super) changed: Vec<usize>,
     seed: u64,
     stopping: bool,
 }
@@ -40,6 +42,7 @@ impl<S> Links<S> {
             batches: Vec::new(),
             released: Vec::new(),
             closed: Vec::new(),
+            changed: Vec::new(),
             seed: seed | 1,
             stopping: false,
         }
@@ -152,9 +155,9 @@ impl<S> Links<S> {
         }
     }
 
-    /// Whether there are links that the shell has to open.
-    pub(super) fn has_wanted(&self) -> bool {
-        !self.wanted.is_empty()
+    /// Whether there are links to be opened, or to be flushed.
+    pub(super) fn has_work(&self) -> bool {
+        !self.wanted.is_empty() || !self.dirty.is_empty()
     }
 
     /// The links that the shell has to open.
@@ -261,6 +264,7 @@ impl<S> Links<S> {
         }
         warn!("backend {} down: {why}", to.name);
         to.announced = true;
+        self.changed.push(backend);
         if let Health::Down { probe_at, .. } = to.health {
             self.timers.set(probe_at, Wake::Backend(backend));
         }
@@ -304,6 +308,7 @@ impl<S> Links<S> {
         let down = to.recovered(now);
         info!("backend {} up again after {}.{} s", to.name, down / 1_000_000, down / 100_000 % 10);
         to.lanes[0] = Some(id);
+        self.changed.push(backend);
         self.open_lanes(backend, now);
         let retired = |id: &LinkId| {
             self.table.get(*id).is_some_and(|it| it.backend == backend && it.role == Role::Retired)

@@ -1,12 +1,13 @@
 //! What no single backend answers: the proxy does, or all of them together.
 
 use super::Proxy;
-use super::answer::{self, DOWN};
+use super::answer::{self, Failure};
 use super::backend::Health;
 use super::client::{ClientId, Reading};
 use super::kind::Kind;
 use super::link::Asked;
 use super::path::Next;
+use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::line::{Refusal, Verb};
 use crate::memcache::request::Request;
@@ -55,6 +56,7 @@ impl<S> Proxy<S> {
         };
         for backend in pools[client.pool].backends() {
             let place = client.replies.expect();
+            client.last_write = place;
             let link_id = links.find(backend, client.lane, now);
             match link_id.and_then(|id| links.asking(id, now)) {
                 Some(link) => {
@@ -63,7 +65,7 @@ impl<S> Proxy<S> {
                 }
                 None => {
                     let policy = &links.backends[backend].policy;
-                    let reply = answer::failed(Kind::Broadcast, false, DOWN, policy);
+                    let reply = answer::failed(Kind::Broadcast, false, Failure::Down, policy);
                     client.replies.fulfil(place, reply, &mut client.output, stock);
                 }
             }
@@ -89,7 +91,8 @@ impl<S> Proxy<S> {
             false => (b"delete ", b"\r\n", Kind::Delete),
         };
         let key = client.input.slice(line.key.clone(), scratch);
-        let backend = pools[client.pool].backend_of(line, key);
+        let backend =
+            placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
         let link = links.find(backend, client.lane, now);
         if let Some(link) = link.and_then(|id| links.asking(id, now)) {
             link.ask(Asked::nobody(kind, now), b"", stock);
@@ -120,7 +123,7 @@ impl<S> Proxy<S> {
     }
 
     /// Takes no more from the client; it is closed once it has got what it is owed.
-    fn end_reading(&mut self, id: ClientId) {
+    pub(super) fn end_reading(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(id) {
             client.reading = Reading::Over;
             client.stop_reading(&mut self.stock);

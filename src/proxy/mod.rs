@@ -17,19 +17,26 @@ mod replies;
 mod timers;
 
 pub use backend::Policy;
+pub use client::Limits;
+pub use pool::OnDown;
 
-use crate::hash::Placement;
+use crate::hash::{BuildError, Node, Scheme};
+use crate::memcache::expiry;
+use crate::memcache::line::Line;
+use crate::memcache::request::Request;
 use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;
 use backend::Backend;
 use client::{Client, ClientId, Clients, Fillable, Reading};
 use close::Close;
-use limits::{SILENT_TIMEOUTS, SPARE_BYTES_MAX};
+use kind::Kind;
+use limits::{ALLOWANCE_WHEN_SHORT, IDLE_RECHECK, SILENT_TIMEOUTS, SPARE_BYTES_MAX};
 use link::{Link, LinkId, Role, Stage};
 use links::Links;
-use log::debug;
+use log::{debug, warn};
 use pool::Pool;
+use replies::{Queue, Slot};
 use timers::Wake;
 
 /// What a pool is made of.
@@ -41,7 +48,17 @@ pub struct PoolSetup {
     /// How each backend is treated.
     pub policy: Policy,
     /// What maps keys to backends.
-    pub placement: Placement,
+    pub scheme: Scheme,
+    /// The backends as the scheme sees them.
+    pub nodes: Vec<Node>,
+    /// What becomes of the keys of a backend that is down.
+    pub on_down: OnDown,
+    /// What each client may cost.
+    pub client_limits: Limits,
+    /// Clients at the same time; 0 for any number.
+    pub clients_max: usize,
+    /// Microseconds until a client that says nothing is closed; 0 for never.
+    pub idle_timeout: u64,
 }
 
 /// What the proxy tells of itself.
@@ -55,7 +72,11 @@ pub struct About {
     pub clients_max: usize,
     /// What `stats settings` tells.
     pub settings: Vec<(String, String)>,
+    /// Bytes of buffers that the proxy may use.
+    pub memory_max: usize,
 }
+
+const TOO_MANY: &[u8] = b"SERVER_ERROR too many connections\r\n";
 
 /// The core. `S` is a socket; the core carries it and cannot touch it.
 pub struct Proxy<S> {
@@ -65,53 +86,66 @@ pub struct Proxy<S> {
     stock: Stock,
     /// Where a line is put together that wraps around the end of its ring.
     scratch: Vec<u8>,
-    value_bytes_max: usize,
     about: About,
     next_lane: usize,
+    /// Queues of clients that are owed nothing, to be used again.
+    spare_queues: Vec<Queue>,
     dirty_clients: Vec<ClientId>,
     dirty_links: Vec<LinkId>,
 }
 
 impl<S> Proxy<S> {
     /// A proxy without clients, whose links wait to be opened. `seed` is any number: chance for the
-    /// pauses between probes. Values of more than `value_bytes_max` bytes are refused.
+    /// pauses between probes. An error says which pool it is about.
     pub fn new(
         setups: Vec<PoolSetup>,
-        value_bytes_max: usize,
         about: About,
         seed: u64,
         now: Time,
-    ) -> Self {
+    ) -> Result<Self, (usize, BuildError)> {
         let mut links = Links::new(seed);
         let mut pools = Vec::new();
         for setup in setups {
-            let PoolSetup { backends, links: lanes, policy, placement } = setup;
-            let (first_backend, backends_len) = (links.backends.len(), backends.len());
-            pools.push(Pool { placement, first_backend, backends_len });
+            let PoolSetup { links: lanes, policy, .. } = setup;
+            let names = setup.backends.clone();
+            let pool = Pool::new(setup, links.backends.len());
+            pools.push(pool.map_err(|error| (pools.len(), error))?);
             let backend = |name| Backend::new(name, lanes, policy, now);
-            links.backends.extend(backends.into_iter().map(backend));
+            links.backends.extend(names.into_iter().map(backend));
         }
         links.open_all(now);
-        Self {
+        Ok(Self {
             clients: Clients::new(),
             links,
             pools,
             stock: Stock::new(SPARE_BYTES_MAX),
             scratch: Vec::new(),
-            value_bytes_max,
             about,
             next_lane: 0,
+            spare_queues: Vec::new(),
             dirty_clients: Vec::new(),
             dirty_links: Vec::new(),
-        }
+        })
     }
 
-    /// A client of the pool `pool` has connected.
-    pub fn open_client(&mut self, pool: usize, socket: S) -> ClientId {
+    /// A client of the pool `pool` has connected. When there are too many already, it is told so
+    /// and closed.
+    pub fn open_client(&mut self, pool: usize, socket: S, now: Time) -> ClientId {
         let lane = self.next_lane;
         self.next_lane = lane.wrapping_add(1);
         self.clients.counters.total_connections += 1;
-        self.clients.insert(Client::new(socket, pool, lane, self.value_bytes_max))
+        let of = &mut self.pools[pool];
+        of.clients += 1;
+        let refused = of.clients_max > 0 && of.clients > of.clients_max;
+        let id = self.clients.insert(Client::new(socket, pool, lane, of.client_limits, now));
+        if refused {
+            self.clients.counters.rejected_connections += 1;
+            self.answer_here(id, Slot::Text(TOO_MANY));
+            self.end_reading(id);
+        } else if of.idle_timeout > 0 {
+            self.links.timers.set(now.after(of.idle_timeout), Wake::Client(id));
+        }
+        id
     }
 
     /// The client, unless it is gone.
@@ -158,6 +192,7 @@ impl<S> Proxy<S> {
     pub fn close_client(&mut self, id: ClientId, why: Close) {
         if let Some(mut client) = self.clients.remove(id) {
             debug!("client closed: {why}");
+            self.pools[client.pool].clients -= 1;
             for ring in [&mut client.input, &mut client.output] {
                 ring.clear();
                 ring.release(&mut self.stock);
@@ -216,7 +251,7 @@ impl<S> Proxy<S> {
 
     /// Whether the next tick has something to do at once.
     pub fn is_busy(&self) -> bool {
-        self.clients.has_queued() || self.links.has_wanted()
+        self.clients.has_queued() || self.links.has_work()
     }
 
     /// When a deadline passes.
@@ -230,6 +265,7 @@ impl<S> Proxy<S> {
             match whom {
                 Wake::Link(id) => self.expire_link(id, now),
                 Wake::Backend(backend) => self.links.wake_backend(backend, now, &mut self.stock),
+                Wake::Client(id) => self.expire_client(id, now),
             }
         }
     }
@@ -252,6 +288,8 @@ impl<S> Proxy<S> {
         write: impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
     ) {
         let mut write = write;
+        self.place_again();
+        self.relieve();
         let mut links = std::mem::take(&mut self.dirty_links);
         self.links.take_dirty(&mut links);
         for id in &links {
@@ -261,7 +299,7 @@ impl<S> Proxy<S> {
         let mut clients = std::mem::take(&mut self.dirty_clients);
         self.clients.take_dirty(&mut clients);
         for id in &clients {
-            self.flush_client(*id, &mut write);
+            self.flush_client(*id, now, &mut write);
         }
         self.dirty_clients = clients;
     }
@@ -304,6 +342,7 @@ impl<S> Proxy<S> {
     fn flush_client(
         &mut self,
         id: ClientId,
+        now: Time,
         write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
     ) {
         let Self { clients, stock, .. } = self;
@@ -319,10 +358,57 @@ impl<S> Proxy<S> {
             *written += (before - client.output.len()) as u64;
             client.output.release(stock);
         }
+        client.replies.rest(&mut self.spare_queues);
         if client.is_done() {
-            self.close_client(id, Close::Done);
-        } else if client.is_behind() {
+            return self.close_client(id, Close::Done);
+        }
+        let (behind, written) = (client.is_behind(), client.output.is_empty());
+        if behind {
             self.clients.queue(id);
+        }
+        if written {
+            self.ask_again(id, now);
+        }
+    }
+
+    /// A client that owes its next request for too long is closed; not one that waits for replies.
+    fn expire_client(&mut self, id: ClientId, now: Time) {
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
+        let idle_timeout = self.pools[client.pool].idle_timeout;
+        let quiet_for = now.since(client.heard_at);
+        if quiet_for >= idle_timeout && client.replies.is_empty() && client.output.is_empty() {
+            return self.close_client(id, Close::Idle);
+        }
+        let wait = idle_timeout.saturating_sub(quiet_for).max(IDLE_RECHECK);
+        self.links.timers.set(now.after(wait), Wake::Client(id));
+    }
+
+    /// Backends have gone down or come up: in pools where the others take their keys, they do now.
+    fn place_again(&mut self) {
+        for backend in std::mem::take(&mut self.links.changed) {
+            let pool = self.pools.iter_mut().find(|pool| pool.backends().contains(&backend));
+            if let Some(pool) = pool
+                && pool.on_down == OnDown::Rehash
+            {
+                pool.place_again(&self.links.backends);
+            }
+        }
+    }
+
+    /// When memory is short, less is kept for each client; when there is none left, the client that
+    /// costs the most is closed.
+    fn relieve(&mut self) {
+        let used = |proxy: &Self| proxy.stock.lent() + proxy.clients.held();
+        let short = used(self) > self.about.memory_max / 4 * 3;
+        self.clients.allowance = if short { ALLOWANCE_WHEN_SHORT } else { usize::MAX };
+        while used(self) > self.about.memory_max
+            && let Some(id) = self.clients.worst()
+        {
+            self.clients.counters.closed_for_memory += 1;
+            warn!("memory is used up ({} bytes): closing the client that costs most", used(self));
+            self.close_client(id, Close::Memory);
         }
     }
 
@@ -366,5 +452,32 @@ impl<S> Proxy<S> {
         for client in self.links.released.drain(..) {
             self.clients.unblock(client);
         }
+    }
+}
+
+impl About {
+    /// Seconds since 1970.
+    fn unix_time(&self, now: Time) -> i64 {
+        (self.started_at + now.micros() / 1_000_000) as i64
+    }
+
+    /// What a request's line begins with, its expiry cut down to `ttl` seconds.
+    fn capped(&self, input: &Ring, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
+        let Line { head, cut, verb, .. } = &request.line;
+        let mut line = Vec::with_capacity(*head);
+        for range in [0..cut.start, cut.end..*head] {
+            let (first, second) = input.pieces(range);
+            line.extend_from_slice(first);
+            line.extend_from_slice(second);
+        }
+        expiry::capped(&line, *verb, ttl, self.unix_time(now))
+    }
+
+    /// The same for what stands before the keys of a retrieval.
+    fn capped_prefix(&self, prefix: &[u8], kind: Kind, ttl: u32, now: Time) -> Vec<u8> {
+        let Kind::Part(verb) = kind else {
+            return prefix.to_vec();
+        };
+        expiry::capped(prefix, verb, ttl, self.unix_time(now))
     }
 }

@@ -15,13 +15,14 @@
 //! an error line, or with nothing. Errors are replies.
 
 use super::Proxy;
-use super::answer::{self, BROKEN, DOWN, LACKING, LATE, LOST};
+use super::answer::{self, Failure};
 use super::client::{ClientId, Gathering};
 use super::close::Close;
 use super::kind::Kind;
-use super::limits::{KEYS_PER_TURN, PLACES_MAX, REQUESTS_PER_TICK};
+use super::limits::{KEYS_PER_TURN, REQUESTS_PER_TICK};
 use super::link::{Asked, LinkId, Stage};
-use super::replies::Slot;
+use super::pool::{Route, placed_by, route};
+use super::replies::{Dropped, Slot};
 use crate::memcache::line::Refusal;
 use crate::memcache::request::{Request, Step};
 use crate::memcache::words::Words;
@@ -47,6 +48,10 @@ enum Heard {
 impl<S> Proxy<S> {
     /// The request path: parse, route, forward, until the input runs dry or others are due.
     pub fn client_received(&mut self, id: ClientId, now: Time) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.heard_at = now;
+            client.replies.wake(&mut self.spare_queues);
+        }
         for _ in 0..REQUESTS_PER_TICK {
             if self.take_up(id, now) == Next::Rest {
                 return;
@@ -72,6 +77,9 @@ impl<S> Proxy<S> {
             Step::Partial { total } => {
                 client.wanted = total;
                 client.input.release(stock);
+                if client.is_behind() {
+                    clients.queue(id);
+                }
                 Next::Rest
             }
             Step::Request(request) => self.serve(id, request, now),
@@ -111,20 +119,19 @@ impl<S> Proxy<S> {
             return Next::Rest;
         };
         let key = client.input.slice(request.line.key.clone(), scratch);
-        let backend = pools[client.pool].backend_of(&request.line, key);
-        let (lane, quiet) = (client.lane, request.line.quiet);
-        let Some(link_id) = links.find(backend, lane, now) else {
+        let Route { backend, ttl } =
+            placed_by(&request.line, key, |key| route(pools, client.pool, &links.backends, key));
+        let quiet = request.line.quiet;
+        let (link_id, failure) = match links.find(backend, client.lane, now) {
+            Some(_) if links.backends[backend].lacks(kind) => (None, Failure::Lacking),
+            found => (found, Failure::Down),
+        };
+        let Some(link_id) = link_id else {
             client.input.consume(request.len);
-            let reply = answer::failed(kind, quiet, DOWN, &links.backends[backend].policy);
+            let reply = answer::failed(kind, quiet, failure, &links.backends[backend].policy);
             self.answer_here(id, reply);
             return Next::More;
         };
-        if matches!(kind, Kind::Store(verb) if links.backends[backend].lacks(verb)) {
-            client.input.consume(request.len);
-            let reply = answer::failed(kind, quiet, LACKING, &links.backends[backend].policy);
-            self.answer_here(id, reply);
-            return Next::More;
-        }
         if links.is_full(link_id, id) {
             client.blocked = true;
             return Next::Rest;
@@ -132,9 +139,18 @@ impl<S> Proxy<S> {
         if let Some(link) = links.asking(link_id, now) {
             let place = client.replies.expect();
             let asked = Asked::new(id, place, kind, quiet, now);
-            let key = if kind == Kind::Get { key } else { b"" };
-            link.ask(asked, key, stock);
-            link.forward(&client.input, request, stock);
+            let repeated = if matches!(kind, Kind::Get(_)) { key } else { b"" };
+            link.ask(asked, repeated, stock);
+            match ttl {
+                None => link.forward(&client.input, request, stock),
+                Some(ttl) => {
+                    let head = self.about.capped(&client.input, request, ttl, now);
+                    link.forward_as(&head, &client.input, request, stock);
+                }
+            }
+            if !kind.is_read() {
+                client.last_write = place;
+            }
         }
         client.input.consume(request.len);
         Next::More
@@ -148,19 +164,21 @@ impl<S> Proxy<S> {
             return Next::Rest;
         };
         let Gathering { request, mut at } = gathering;
+        let kind = Kind::Part(request.line.verb);
         let line = client.input.slice(0..request.line.head, scratch);
         let prefix = line[..request.line.key.start].trim_ascii_end();
         let mut words = Words::new(line, at);
         let mut turns = 0;
         let finished = loop {
-            if turns == KEYS_PER_TURN || client.replies.len() >= PLACES_MAX {
+            if turns == KEYS_PER_TURN || !client.may_ask() {
                 break false;
             }
             let Some(key) = words.next() else {
                 break true;
             };
             turns += 1;
-            let backend = pools[client.pool].backend(&line[key.clone()]);
+            let Route { backend, ttl } =
+                route(pools, client.pool, &links.backends, &line[key.clone()]);
             let link_id = links.find(backend, client.lane, now);
             if let Some(link_id) = link_id
                 && links.is_full(link_id, id)
@@ -172,14 +190,16 @@ impl<S> Proxy<S> {
             let place = client.replies.expect();
             match link_id.and_then(|id| Some((id, links.asking(id, now)?))) {
                 Some((link_id, link)) => {
-                    let asked = Asked::new(id, place, Kind::Part, false, now);
+                    let asked = Asked::new(id, place, kind, false, now);
+                    let capped = ttl.map(|ttl| self.about.capped_prefix(prefix, kind, ttl, now));
+                    let prefix = capped.as_deref().unwrap_or(prefix);
                     if link.ask_part(asked, prefix, &line[key.start - 1..key.end], stock) {
                         links.begin_batch(link_id);
                     }
                 }
                 None => {
                     let policy = &links.backends[backend].policy;
-                    let reply = answer::failed(Kind::Part, false, DOWN, policy);
+                    let reply = answer::failed(kind, false, Failure::Down, policy);
                     client.replies.fulfil(place, reply, &mut client.output, stock);
                 }
             }
@@ -193,6 +213,36 @@ impl<S> Proxy<S> {
         }
         self.clients.counters.cmd_get += turns as u64;
         Next::More
+    }
+
+    /// A value was dropped because its client had no room for it, and now its turn has come. If the
+    /// client has asked for changes since, what it would read now is not what it asked for.
+    pub(super) fn ask_again(&mut self, id: ClientId, now: Time) {
+        let Self { clients, links, pools, stock, .. } = self;
+        let Some(client) = clients.get_mut(id) else {
+            return;
+        };
+        let Some((place, dropped)) = client.replies.take_dropped() else {
+            return;
+        };
+        let Dropped { kind, key } = *dropped;
+        let Route { backend, .. } = route(pools, client.pool, &links.backends, &key);
+        let (lane, written) = (client.lane, client.last_write.is_after(place));
+        let link_id = links.find(backend, lane, now).filter(|_| !written);
+        let Some(link) = link_id.and_then(|id| links.asking(id, now)) else {
+            let failure = if written { Failure::NoRoom } else { Failure::Down };
+            let reply = answer::failed(kind, false, failure, &links.backends[backend].policy);
+            return clients.answer(id, place, reply, stock);
+        };
+        let cas = matches!(kind, Kind::Get(verb) | Kind::Part(verb) if verb.returns_cas());
+        let verb: &[u8] = if cas { b"gets " } else { b"get " };
+        link.ask(Asked::new(id, place, kind, false, now), &key, stock);
+        for piece in [verb, &key, b"\r\n"] {
+            link.output.extend(stock, piece);
+        }
+        if matches!(kind, Kind::Part(_)) {
+            link.ask(Asked::nobody(Kind::PartsEnd, now), b"", stock);
+        }
     }
 
     /// The reply path: parse, match, reply, until the input runs dry.
@@ -217,7 +267,8 @@ impl<S> Proxy<S> {
         let mut heard = Heard::Replies;
         let mut oldest = None;
         while let Some(asked) = link.in_flight.front().copied() {
-            let reply = link.parser.advance(&link.input, asked.kind == Kind::Get, scratch);
+            let reply =
+                link.parser.advance(&link.input, matches!(asked.kind, Kind::Get(_)), scratch);
             let Some(reply) = reply.map_err(|_| Close::Malformed)? else {
                 break;
             };
@@ -250,7 +301,7 @@ impl<S> Proxy<S> {
         while let Some(asked) = link.in_flight.get(link.late)
             && now.since(asked.asked_at) >= backend.policy.timeout
         {
-            answer::fail(asked, LATE, &backend.policy, clients, stock);
+            answer::fail(asked, Failure::Late, &backend.policy, clients, stock);
             link.late += 1;
         }
         backend.counters.timeouts += (link.late - before) as u64;
@@ -263,17 +314,17 @@ impl<S> Proxy<S> {
         let Some(mut link) = self.links.close(id, why, now) else {
             return;
         };
-        let text = if link.stage != Stage::Open {
-            DOWN
+        let failure = if link.stage != Stage::Open {
+            Failure::Down
         } else if matches!(why, Close::Malformed | Close::Unsolicited) {
-            BROKEN
+            Failure::Broken
         } else {
-            LOST
+            Failure::Lost
         };
         let backend = &mut self.links.backends[link.backend];
         for asked in link.in_flight.iter().skip(link.late) {
             backend.counters.errors += 1;
-            answer::fail(asked, text, &backend.policy, &mut self.clients, &mut self.stock);
+            answer::fail(asked, failure, &backend.policy, &mut self.clients, &mut self.stock);
         }
         for ring in [&mut link.input, &mut link.output, &mut link.keys] {
             ring.clear();

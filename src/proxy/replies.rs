@@ -5,6 +5,8 @@
 //! the places is the order of the keys, so gathering the parts of one reply from many backends
 //! needs nothing but this queue.
 
+use super::kind::Kind;
+use super::limits::QUEUES_KEPT_MAX;
 use crate::ring::Ring;
 use crate::stock::Stock;
 use std::borrow::Cow;
@@ -14,6 +16,13 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place(u32);
 
+impl Place {
+    /// Whether it comes after `other`.
+    pub(super) const fn is_after(self, other: Self) -> bool {
+        (self.0.wrapping_sub(other.0) as i32) > 0
+    }
+}
+
 /// One reply, or one part of one.
 #[derive(Debug)]
 pub(super) enum Slot {
@@ -21,6 +30,9 @@ pub(super) enum Slot {
     Waiting,
     /// It came before its turn.
     Bytes(Vec<u8>),
+    /// It came when there was no room for it, and was dropped; when its turn comes it is asked for
+    /// again.
+    Dropped(Box<Dropped>),
     /// It is known word for word.
     Text(&'static [u8]),
     /// There is nothing to say: a miss among many keys, or the client wanted no answer.
@@ -32,11 +44,23 @@ pub(super) enum Slot {
     End(&'static [u8]),
 }
 
+/// A value that there was no room for.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    /// How it was asked for.
+    pub(super) kind: Kind,
+    /// Its key.
+    pub(super) key: Vec<u8>,
+}
+
+/// The memory of a queue.
+pub(super) type Queue = VecDeque<Slot>;
+
 /// The queue.
 #[derive(Debug)]
 pub(super) struct Replies {
     first: Place,
-    slots: VecDeque<Slot>,
+    slots: Queue,
     /// Bytes that are kept for places whose turn has not come.
     held: usize,
     /// What went wrong in the multi-get that is leaving at the moment.
@@ -47,6 +71,27 @@ impl Replies {
     /// Nothing is owed.
     pub(super) fn new() -> Self {
         Self { first: Place(0), slots: VecDeque::new(), held: 0, failure: None }
+    }
+
+    /// Takes memory that another queue has left, unless it has some.
+    #[inline]
+    pub(super) fn wake(&mut self, spare: &mut Vec<Queue>) {
+        if self.slots.capacity() == 0
+            && let Some(queue) = spare.pop()
+        {
+            self.slots = queue;
+        }
+    }
+
+    /// Leaves its memory to others when nothing is owed.
+    #[inline]
+    pub(super) fn rest(&mut self, spare: &mut Vec<Queue>) {
+        if self.slots.is_empty() && self.slots.capacity() > 0 {
+            let queue = std::mem::take(&mut self.slots);
+            if spare.len() < QUEUES_KEPT_MAX {
+                spare.push(queue);
+            }
+        }
     }
 
     /// Reserves the place of the next reply.
@@ -99,6 +144,21 @@ impl Replies {
         }
     }
 
+    /// Whether it is this place's turn.
+    #[inline]
+    pub(super) fn is_first(&self, place: Place) -> bool {
+        place == self.first
+    }
+
+    /// The reply whose turn it is, when it was dropped; it is waited for again.
+    pub(super) fn take_dropped(&mut self) -> Option<(Place, Box<Dropped>)> {
+        let slot = self.slots.front_mut().filter(|slot| matches!(slot, Slot::Dropped(_)))?;
+        let Slot::Dropped(dropped) = std::mem::replace(slot, Slot::Waiting) else {
+            return None;
+        };
+        Some((self.first, dropped))
+    }
+
     /// How many replies are owed.
     pub(super) fn len(&self) -> usize {
         self.slots.len()
@@ -124,7 +184,7 @@ impl Replies {
     /// Lets everything leave whose turn has come.
     #[inline]
     fn settle(&mut self, output: &mut Ring, stock: &mut Stock) {
-        while !matches!(self.slots.front(), None | Some(Slot::Waiting)) {
+        while !matches!(self.slots.front(), None | Some(Slot::Waiting | Slot::Dropped(_))) {
             if let Some(slot) = self.take_first() {
                 self.leave(slot, output, stock);
             }
@@ -144,7 +204,7 @@ impl Replies {
                 stock.put_aside(bytes);
             }
             Slot::Text(text) => output.extend(stock, text),
-            Slot::Nothing | Slot::Waiting => {}
+            Slot::Nothing | Slot::Waiting | Slot::Dropped(_) => {}
             Slot::Failed(text) => {
                 self.failure.get_or_insert(text);
             }

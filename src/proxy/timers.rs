@@ -4,6 +4,7 @@
 //! timer fires, and sets the next one if there is still something to wait for; so a busy link has
 //! one timer for each timeout, however many requests pass, and not one for each request.
 
+use super::client::ClientId;
 use super::link::LinkId;
 use crate::time::Time;
 use std::cmp::Reverse;
@@ -16,6 +17,8 @@ pub(super) enum Wake {
     Link(LinkId),
     /// A backend, by its index: a probe, or a link to be opened again.
     Backend(usize),
+    /// A client that may have been silent for too long.
+    Client(ClientId),
 }
 
 /// The heap.

@@ -44,7 +44,7 @@ impl Reactor {
         let listener = &mut self.listeners[at];
         match listener.socket.accept() {
             Ok((socket, _)) => {
-                let id = self.proxy.open_client(listener.pool, socket);
+                let id = self.proxy.open_client(listener.pool, socket, now);
                 let Some(client) = self.proxy.client(id) else {
                     return;
                 };

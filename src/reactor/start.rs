@@ -4,8 +4,8 @@ use super::listener::Listener;
 use super::{Reactor, Source, socket};
 use crate::config::endpoint::Endpoint;
 use crate::config::{Config, OnError, PoolConfig};
-use crate::hash::{self, Node, Placement, Scheme};
-use crate::proxy::{About, Policy, PoolSetup, Proxy};
+use crate::hash::{self, Node, Scheme};
+use crate::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
 use mio::net::UnixStream;
@@ -47,12 +47,13 @@ impl Reactor {
         let reserved = DESCRIPTORS_RESERVED + listeners.len() + 2 * links;
         let seed = RandomState::new().hash_one(epoch);
         let timeout = config.pools.iter().map(|pool| pool.timeout * 1000).max().unwrap_or(0);
-        let value_bytes_max = config.pools.iter().map(|pool| pool.value_bytes_max).max();
         let clients_max = descriptors.saturating_sub(reserved).max(1);
         let about = about(config, clients_max);
+        let proxy = Proxy::new(setups, about, seed, Time::default())
+            .map_err(|(pool, error)| StartError(format!("pool {pool}: {error}")))?;
         Ok(Self {
             poll,
-            proxy: Proxy::new(setups, value_bytes_max.unwrap_or(0), about, seed, Time::default()),
+            proxy,
             listeners,
             backends,
             signals,
@@ -77,18 +78,20 @@ fn setup(pool: &PoolConfig) -> Result<PoolSetup, StartError> {
             connect_timeout: pool.connect_timeout * 1000,
             failures_max: pool.server_failure_limit,
             failed_get_is_miss: pool.on_error == OnError::Miss,
+            down_is_miss: false,
         },
-        placement: placement(pool)?,
+        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default())
+            .map_err(|_| StartError("the default placement is wrong".into()))?,
+        nodes: pool
+            .servers
+            .iter()
+            .map(|it| Node { host: it.host.clone(), port: it.port, weight: 1, name: None })
+            .collect(),
+        on_down: OnDown::Fail,
+        client_limits: Limits { value_bytes_max: pool.value_bytes_max, memory_max: 4 << 20 },
+        clients_max: 0,
+        idle_timeout: 0,
     })
-}
-
-/// The default placement.
-fn placement(pool: &PoolConfig) -> Result<Placement, StartError> {
-    let node = |it: &Endpoint| Node { host: it.host.clone(), port: it.port, weight: 1, name: None };
-    let nodes: Vec<_> = pool.servers.iter().map(node).collect();
-    let scheme = Scheme::new(hash::DEFAULT, &hash::Options::default())
-        .map_err(|_| StartError("the default placement is not known".into()))?;
-    Placement::build(&scheme, &nodes).map_err(|error| StartError(error.to_string()))
 }
 
 /// What `stats` and `stats settings` tell, in memcached's names where it has some.
@@ -109,7 +112,7 @@ fn about(config: &Config, clients_max: usize) -> About {
         settings.push(("server_failure_limit".into(), pool.server_failure_limit.to_string()));
         settings.push(("on_error".into(), pool.on_error.name().into()));
     }
-    About { pid: std::process::id(), started_at, clients_max, settings }
+    About { pid: std::process::id(), started_at, clients_max, settings, memory_max: 512 << 20 }
 }
 
 fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {

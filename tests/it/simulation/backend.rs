@@ -34,7 +34,7 @@ impl Wire {
         let reply = match words.as_slice() {
             ["version"] => "VERSION simulated\r\n".into(),
             ["verbosity", "1"] => "OK\r\n".into(),
-            ["get", keys @ ..] | ["gat", "0", keys @ ..] => store.get(keys),
+            ["get", keys @ ..] | ["gat", "0" | "60", keys @ ..] => store.get(keys),
             ["mg", key, "v"] => match store.values.get(*key) {
                 Some(value) => format!("VA {}\r\n{value}\r\n", value.len()),
                 None => "EN\r\n".into(),
@@ -47,7 +47,9 @@ impl Wire {
                 Some(_) => "DELETED\r\n".into(),
                 None => "NOT_FOUND\r\n".into(),
             },
-            ["set", key, "0", "0", bytes] | ["ms", key, bytes] => {
+            ["set", key, "0", "0" | "60", bytes]
+            | ["ms", key, bytes]
+            | ["ms", key, bytes, "T60"] => {
                 let bytes: usize = bytes.parse().expect("a length");
                 len += bytes + 2;
                 if self.requests.len() < len {

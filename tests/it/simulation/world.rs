@@ -3,10 +3,11 @@
 use super::backend::{Store, Wire};
 use super::peer::{Peer, VALUE_BYTES_MAX};
 use super::rng::Rng;
+use nodeproxy::hash::{self, Node, Scheme};
 use nodeproxy::proxy::client::Fillable;
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
-use nodeproxy::proxy::{About, Policy, PoolSetup, Proxy};
+use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
 use nodeproxy::ring::Ring;
 use nodeproxy::time::Time;
 
@@ -35,36 +36,34 @@ pub(super) struct World {
     written: Vec<(usize, Vec<u8>)>,
     /// Nothing goes wrong any more.
     healed: bool,
+    /// Nothing ever goes wrong; then nothing may fail.
+    calm: bool,
+    /// Keys move when a backend is down, so that old values come back.
+    relaxed: bool,
 }
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let policy = Policy {
-            timeout: TIMEOUT,
-            connect_timeout: TIMEOUT,
-            failures_max: 2,
-            failed_get_is_miss: false,
+        let on_down = match rng.below(6) {
+            0 => OnDown::Rehash,
+            1 => OnDown::Gutter { pool: 1, ttl: 60 },
+            _ => OnDown::Fail,
         };
-        let setup = PoolSetup {
-            backends: (0..BACKENDS).map(|at| format!("backend{at}")).collect(),
-            links: 1 + rng.below(3),
-            policy,
-            placement: super::super::harness_placement(BACKENDS),
-        };
+        let setups = vec![setup(BACKENDS, on_down, &mut rng), setup(1, OnDown::Fail, &mut rng)];
+        let relaxed = on_down != OnDown::Fail || setups[0].policy.down_is_miss;
+        let calm = rng.one_in(4);
+        let about = About { memory_max: usize::MAX, ..About::default() };
+        let proxy = Proxy::new(setups, about, seed, Time::default());
         Self {
-            proxy: Proxy::new(
-                vec![setup],
-                VALUE_BYTES_MAX,
-                About::default(),
-                seed,
-                Time::default(),
-            ),
+            proxy: proxy.expect("backends that can be placed on"),
             rng,
+            relaxed,
+            calm,
             now: Time::default(),
             peers: Vec::new(),
             peers_ever: 0,
-            stores: (0..BACKENDS).map(|_| Store::default()).collect(),
+            stores: (0..BACKENDS + 1).map(|_| Store::default()).collect(),
             wires: Vec::new(),
             links: Vec::new(),
             connecting: Vec::new(),
@@ -78,6 +77,7 @@ impl World {
             0..6 if self.peers.len() < PEERS_MAX => self.connect_peer(),
             6..8 if !self.peers.is_empty() => self.lose_peer(),
             8..10 if !self.peers.is_empty() => self.end_peer(),
+            10..19 if self.calm => {}
             10..13 => self.break_wire(),
             13..18 => self.now = self.now.after(self.rng.below(60_000) as u64),
             18..19 => self.now = self.now.after(self.rng.below(3_000_000) as u64),
@@ -90,15 +90,18 @@ impl World {
     /// Lets everything come to rest, and checks that nothing is left over.
     pub(super) fn finish(&mut self) {
         self.healed = true;
-        for _ in 0..200 {
-            self.now = self.now.after(TIMEOUT / 4);
+        for round in 0..1200 {
+            if round % 6 == 0 {
+                self.now = self.now.after(TIMEOUT / 4);
+            }
             for at in 0..self.wires.len() {
                 while self.work(at) {}
             }
             self.tick();
         }
-        let waiting = self.peers.iter().filter(|peer| peer.waits()).count();
-        assert_eq!(waiting, 0, "clients whose questions are left open");
+        for peer in &self.peers {
+            assert!(!peer.waits(), "questions are left open: {}", peer.state());
+        }
         while !self.peers.is_empty() {
             self.lose_peer();
         }
@@ -110,8 +113,8 @@ impl World {
     fn connect_peer(&mut self) {
         let name = self.peers_ever;
         self.peers_ever += 1;
-        let id = self.proxy.open_client(0, Socket::Peer(name));
-        self.peers.push(Peer::new(id, name));
+        let id = self.proxy.open_client(0, Socket::Peer(name), self.now);
+        self.peers.push(Peer::new(id, name, self.relaxed, self.calm));
     }
 
     fn lose_peer(&mut self) {
@@ -194,7 +197,7 @@ impl World {
     /// Opens some of the links that are wanted; others are refused, or hang for a while.
     fn connect(&mut self) {
         for (id, backend) in self.proxy.take_wanted() {
-            if !self.healed && self.rng.one_in(6) {
+            if !self.healed && !self.calm && self.rng.one_in(6) {
                 self.proxy.close_link(id, Close::Hangup, self.now);
                 continue;
             }
@@ -285,6 +288,30 @@ impl World {
             }
             there
         });
+    }
+}
+
+fn setup(backends: usize, on_down: OnDown, rng: &mut Rng) -> PoolSetup {
+    let node = |at| Node { host: "10.0.0.1".into(), port: 11211 + at, weight: 1, name: None };
+    PoolSetup {
+        backends: (0..backends).map(|at| format!("backend{at}")).collect(),
+        links: 1 + rng.below(3),
+        policy: Policy {
+            timeout: TIMEOUT,
+            connect_timeout: TIMEOUT,
+            failures_max: 2,
+            failed_get_is_miss: false,
+            down_is_miss: rng.one_in(8),
+        },
+        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
+        nodes: (0..backends as u16).map(node).collect(),
+        on_down,
+        client_limits: Limits {
+            value_bytes_max: VALUE_BYTES_MAX,
+            memory_max: if rng.one_in(2) { 1 << 20 } else { 10_000 },
+        },
+        clients_max: 0,
+        idle_timeout: 0,
     }
 }
 
