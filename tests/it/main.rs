@@ -1,3 +1,11 @@
-//! tests
+//! The program as its users meet it: the real binary, in front of real memcacheds and of backends
+//! that misbehave. `parsers` and `simulation` try its parts without any socket, and `tidy` holds
+//! the source to what `src/lib.rs` promises.
+//!
+//! `NODEPROXY=PATH cargo test --test it` tries another build of the binary.
+
+mod harness;
+
+mod harness_itself;
 mod parsers;
 mod simulation;

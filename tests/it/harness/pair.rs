@@ -1,0 +1,105 @@
+//! The same bytes to the proxy and to a plain memcached, and the answers compared.
+
+use super::bytes::{assert_same, contains, shown};
+use super::client::Client;
+use super::memcached::{Memcached, addresses};
+use super::nodeproxy::Nodeproxy;
+
+const FENCE: &[u8] = b"get the-fence\r\n";
+const FENCE_VALUE: &[u8] = b"here the comparison ends";
+
+/// One client of each.
+pub(crate) struct Pair {
+    through: Client,
+    plain: Client,
+    proxy: Nodeproxy,
+    memcached: Memcached,
+    /// Behind the proxy; alive as long as it.
+    _backends: Vec<Memcached>,
+}
+
+impl Pair {
+    /// The proxy with so many backends and links to each, and one memcached beside it.
+    pub(crate) fn start(backends: usize, links: usize) -> Self {
+        let behind = Memcached::several(backends);
+        let memcached = Memcached::start();
+        let proxy = Nodeproxy::before(&addresses(&behind)).links(links).start();
+        let mut through = proxy.connect();
+        let mut plain = Client::connect(memcached.address());
+        for client in [&mut through, &mut plain] {
+            client.ask(&super::bytes::set("the-fence", FENCE_VALUE), b"STORED\r\n");
+        }
+        Self { through, plain, proxy, memcached, _backends: behind }
+    }
+
+    /// Each of them, to be told something of its own.
+    pub(crate) fn both(&mut self) -> [&mut Client; 2] {
+        [&mut self.through, &mut self.plain]
+    }
+
+    /// Both on new connections.
+    pub(crate) fn reconnect(&mut self) {
+        self.through = self.proxy.connect();
+        self.plain = Client::connect(self.memcached.address());
+    }
+
+    /// Both answer this with the same bytes, but for the version and cas numbers.
+    #[track_caller]
+    pub(crate) fn same(&mut self, requests: &[u8]) -> Vec<u8> {
+        let [through, plain] = self.both().map(|client| {
+            client.send(&[requests, FENCE].concat());
+            normal(&to_fence(client))
+        });
+        assert_same(&format!("asked {}", shown(requests)), &through, &plain);
+        plain
+    }
+
+    /// Both answer with the same bytes and close.
+    #[track_caller]
+    pub(crate) fn same_and_closed(&mut self, requests: &[u8]) -> Vec<u8> {
+        let [through, plain] = self.both().map(|client| {
+            client.send(requests);
+            normal(&client.rest())
+        });
+        assert_same(&format!("asked {}", shown(requests)), &through, &plain);
+        plain
+    }
+}
+
+/// What is said before the fence.
+#[track_caller]
+fn to_fence(client: &mut Client) -> Vec<u8> {
+    let fence = super::bytes::hit("the-fence", FENCE_VALUE);
+    let mut said = Vec::new();
+    loop {
+        said.extend(client.line());
+        if said.ends_with(&fence) {
+            said.truncate(said.len() - fence.len());
+            assert!(!contains(&said, FENCE_VALUE), "the fence twice: {}", shown(&said));
+            return said;
+        }
+    }
+}
+
+/// With the cas numbers counted in the order in which they are first seen, and without the number
+/// of the version.
+fn normal(said: &[u8]) -> Vec<u8> {
+    let mut seen: Vec<Vec<u8>> = Vec::new();
+    let mut normal = Vec::new();
+    for line in said.split_inclusive(|byte| *byte == b'\n') {
+        let words: Vec<_> = line.trim_ascii_end().split(|byte| *byte == b' ').collect();
+        match words[..] {
+            [b"VALUE", _, _, _, cas] => {
+                let at = seen.iter().position(|it| it == cas).unwrap_or_else(|| {
+                    seen.push(cas.to_vec());
+                    seen.len() - 1
+                });
+                normal.extend(words[..4].join(&b" "[..]));
+                normal.extend(format!(" cas{at}\r\n").bytes());
+            }
+            [b"VERSION", ..] => normal.extend(b"VERSION\r\n"),
+            _ => normal.extend(line),
+        }
+    }
+    normal
+}
