@@ -9,3 +9,4 @@ mod harness;
 mod harness_itself;
 mod parsers;
 mod simulation;
+mod tidy;
