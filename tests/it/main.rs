@@ -6,7 +6,11 @@
 
 mod harness;
 
+mod fragments;
 mod harness_itself;
+mod multiget;
+mod ordering;
 mod parsers;
 mod simulation;
 mod tidy;
+mod transparent;
