@@ -8,9 +8,14 @@ mod harness;
 
 mod fragments;
 mod harness_itself;
+mod intruders;
+mod misbehaving;
 mod multiget;
 mod ordering;
+mod outage;
 mod parsers;
 mod simulation;
 mod tidy;
 mod transparent;
+mod unanswered;
+mod vanishing;
