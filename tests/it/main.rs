@@ -6,6 +6,8 @@
 
 mod harness;
 
+mod descriptors;
+mod flags;
 mod fragments;
 mod harness_itself;
 mod intruders;
@@ -14,6 +16,7 @@ mod multiget;
 mod ordering;
 mod outage;
 mod parsers;
+mod shutdown;
 mod simulation;
 mod tidy;
 mod transparent;

@@ -1,0 +1,95 @@
+//! At the limit of open files it serves those it has, rests, and takes more when some have left.
+
+use crate::harness::bytes::{hit, set};
+use crate::harness::client::Client;
+use crate::harness::memcached::Memcached;
+use crate::harness::nodeproxy::Nodeproxy;
+use crate::harness::wait::eventually;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+/// More than fit below 64 descriptors.
+const CLIENTS: usize = 100;
+
+/// The clients that were answered, and those that still wait.
+fn crowd(proxy: &Nodeproxy) -> (Vec<Client>, Vec<Client>) {
+    let mut served = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = proxy.connect();
+        client.send(b"get k\r\n");
+        // Once one waits, those that came later wait too.
+        let quiet = Duration::from_millis(if waiting.is_empty() { 1_000 } else { 1 });
+        match client.until_quiet(quiet) {
+            answer if answer.is_empty() => waiting.push(client),
+            answer => {
+                assert_eq!(answer, hit("k", b"v"));
+                served.push(client);
+            }
+        }
+    }
+    (served, waiting)
+}
+
+#[test]
+fn at_the_limit_it_serves_those_it_has_and_rests() {
+    let memcached = Memcached::start();
+    let mut proxy = Nodeproxy::before(&[memcached.address()]).after("ulimit -n 64").start();
+    proxy.connect().ask(&set("k", b"v"), b"STORED\r\n");
+    let (mut served, mut waiting) = crowd(&proxy);
+    assert!((40..64).contains(&served.len()), "{} clients served", served.len());
+    for client in &mut served {
+        client.ask(b"get k\r\n", &hit("k", b"v"));
+    }
+    let before = proxy.process().cpu_ticks();
+    thread::sleep(Duration::from_secs(1));
+    let used = proxy.process().cpu_ticks() - before;
+    assert!(used < 5, "{used} % of a processor used while resting");
+    for client in &mut served {
+        client.ask(b"get k\r\n", &hit("k", b"v"));
+    }
+    let room = served.len() / 2;
+    drop(served.split_off(room));
+    // They wait in the order in which they came.
+    for client in waiting.iter_mut().take(room / 2) {
+        client.expect(&hit("k", b"v"));
+    }
+    for client in &mut served {
+        client.ask(b"get k\r\n", &hit("k", b"v"));
+    }
+    drop(served);
+    for client in waiting.iter_mut().skip(room / 2) {
+        client.expect(&hit("k", b"v"));
+    }
+    assert!(proxy.process().is_running());
+}
+
+#[test]
+fn a_lost_backend_comes_back_though_clients_fill_the_limit() {
+    let mut memcached = Memcached::start();
+    let proxy = Nodeproxy::before(&[memcached.address()]).after("ulimit -n 64").start();
+    proxy.connect().ask(&set("k", b"v"), b"STORED\r\n");
+    let (mut served, _waiting) = crowd(&proxy);
+    memcached.restart();
+    let client = &mut served[0];
+    eventually("the backend again", || {
+        client.send(&set("k", b"v"));
+        (client.line() == b"STORED\r\n").then_some(())
+    });
+}
+
+#[test]
+fn the_soft_limit_is_raised_to_the_hard_one() {
+    let memcached = Memcached::start();
+    let mut proxy = Nodeproxy::before(&[memcached.address()])
+        .after("ulimit -S -n 64 && ulimit -H -n 500")
+        .start();
+    let limits = format!("/proc/{}/limits", proxy.process().id());
+    let limits = fs::read_to_string(limits).expect("running");
+    let line = limits.lines().find(|it| it.starts_with("Max open files")).expect("the line");
+    assert_eq!(line.split_whitespace().nth(3), Some("500"), "{line}");
+    proxy.connect().ask(&set("k", b"v"), b"STORED\r\n");
+    let (served, waiting) = crowd(&proxy);
+    assert_eq!((served.len(), waiting.len()), (CLIENTS, 0));
+}
