@@ -7,6 +7,7 @@
 mod harness;
 
 mod descriptors;
+mod differential;
 mod flags;
 mod fragments;
 mod harness_itself;

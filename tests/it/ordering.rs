@@ -97,13 +97,11 @@ fn a_pipelined_noreply_is_done_before_what_follows_it() {
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for round in 0..1_000 {
             let key = format!("key{number}-{}", round % 5);
-            requests.extend(format!("set {key} 0 0 4 noreply\r\n{round:04}\r\n").bytes());
+            let (value, counted) = (10_000 + round, 10_001 + round);
+            requests.extend(format!("set {key} 0 0 5 noreply\r\n{value}\r\n").bytes());
             requests.extend(format!("incr {key} 1 noreply\r\nget {key}\r\n").bytes());
             requests.extend(format!("delete {key} noreply\r\n").bytes());
-            // It may keep its old width, and then a number that grew shorter is padded.
-            let counted = format!("{}", round + 1);
-            let kept = if counted.len() < 4 { format!("{counted:<4}") } else { counted };
-            replies.extend(hit(&key, kept.as_bytes()));
+            replies.extend(hit(&key, counted.to_string().as_bytes()));
         }
         client.exchange(&requests, &replies);
     });

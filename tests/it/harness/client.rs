@@ -83,12 +83,23 @@ impl Client {
     /// Like `ask`, reading while writing: for more than what fits the buffers on the way.
     #[track_caller]
     pub(crate) fn exchange(&mut self, requests: &[u8], expected: &[u8]) {
+        self.exchange_pieces([requests], |client| client.expect(expected));
+    }
+
+    /// Writes each piece by itself while it reads what it is told to.
+    pub(crate) fn exchange_pieces<'a, T>(
+        &mut self,
+        pieces: impl IntoIterator<Item = &'a [u8], IntoIter: Send>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         let mut writer = self.socket.try_clone().expect("a second handle");
+        let mut pieces = pieces.into_iter();
         thread::scope(|scope| {
-            let sent = scope.spawn(move || writer.write_all(requests));
-            self.expect(expected);
+            let sent = scope.spawn(move || pieces.try_for_each(|piece| writer.write_all(piece)));
+            let read = read(self);
             sent.join().expect("the writer").expect("all is taken");
-        });
+            read
+        })
     }
 
     /// Nothing is left over: what is asked now is what is answered next.

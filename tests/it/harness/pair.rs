@@ -54,6 +54,17 @@ impl Pair {
         plain
     }
 
+    /// The same for requests that come to the proxy in pieces of these lengths.
+    #[track_caller]
+    pub(crate) fn same_in_pieces(&mut self, name: &str, requests: &[u8], lengths: &[usize]) {
+        let mut left = requests;
+        let pieces: Vec<_> = lengths.iter().map(|len| left.split_off(..*len)).collect();
+        let pieces = pieces.into_iter().map(|piece| piece.expect("not more than there is"));
+        let through = self.through.exchange_pieces(pieces.chain([left, FENCE]), to_fence);
+        let plain = self.plain.exchange_pieces([requests, FENCE], to_fence);
+        assert_same(name, &normal(&through), &normal(&plain));
+    }
+
     /// Both answer with the same bytes and close.
     #[track_caller]
     pub(crate) fn same_and_closed(&mut self, requests: &[u8]) -> Vec<u8> {
