@@ -234,6 +234,29 @@ fn own_keys_only(proxy: &Nodeproxy, number: usize, over: &AtomicBool) -> (usize,
 }
 
 #[test]
+fn the_log_tells_when_a_backend_is_lost_and_when_it_is_back() {
+    let mut memcacheds = Memcached::several(1);
+    let mut proxy = Nodeproxy::start(&addresses(&memcacheds));
+    let address = memcacheds[0].address().to_string();
+    let mut client = proxy.connect();
+    until_served(&mut client, "k");
+    let about_it = |log: &str| log.lines().filter(|line| line.contains(&address)).count();
+    let before = about_it(&proxy.process().log());
+    memcacheds[0].kill();
+    let lost = proxy.process().find_in_log(|log| (about_it(log) > before).then(|| about_it(log)));
+    let lost = lost.expect("a line about the loss");
+    for _ in 0..200 {
+        client.send(&get("k"));
+        assert_server_error(&client.line());
+    }
+    assert!(about_it(&proxy.process().log()) < lost + 20, "{}", proxy.process().log());
+    memcacheds[0].restart();
+    until_served(&mut client, "k");
+    let back = proxy.process().find_in_log(|log| (about_it(log) > lost).then_some(()));
+    back.expect("a line about the return");
+}
+
+#[test]
 fn a_backend_that_flaps_is_survived_and_used_in_the_end() {
     let (steady, mut flapping) = (FakeBackend::start(), FakeBackend::start());
     let proxy = Nodeproxy::before(&[steady.address(), flapping.address()]).links(3).start();
