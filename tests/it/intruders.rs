@@ -78,13 +78,26 @@ fn around(key: &[u8]) -> Vec<Vec<u8>> {
     .to_vec()
 }
 
+/// Bytes at which some memcached stops reading a key, and then takes the value for commands.
 #[test]
-fn control_bytes_in_a_key_stay_out() {
+fn nul_and_cr_in_a_key_stay_out() {
     let mut street = Street::new();
-    for byte in (1..b' ').filter(|byte| *byte != b'\n').chain([0, 0x7F]) {
-        let key = [b"evil", &[byte][..], b"key"].concat();
-        for request in around(&key) {
-            street.refused(&request, b"evil");
+    for byte in *b"\0\r" {
+        for key in [&[b"evil", &[byte][..], b"key"].concat(), &[&[byte][..], b"evil"].concat()] {
+            for request in around(key) {
+                street.refused(&request, b"evil");
+            }
+        }
+    }
+}
+
+/// Bytes that a memcached takes for a part of a key: harmless, and not the proxy's business.
+#[test]
+fn other_control_bytes_in_a_key_disturb_nobody() {
+    let mut street = Street::new();
+    for byte in (1..b' ').chain([0x7F]).filter(|byte| !b"\r\n".contains(byte)) {
+        for request in around(&[b"odd", &[byte][..], b"key"].concat()) {
+            street.intrude(&request);
         }
     }
 }

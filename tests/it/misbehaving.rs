@@ -6,6 +6,7 @@ use crate::harness::bytes::{
 use crate::harness::client::Client;
 use crate::harness::fake::{Act, Asked, FakeBackend, Greeting};
 use crate::harness::nodeproxy::Nodeproxy;
+use crate::harness::parallel::at_once;
 use crate::harness::placement::keys_of;
 use crate::harness::wait::eventually;
 use std::time::Duration;
@@ -34,15 +35,14 @@ fn until_hit(client: &mut Client, key: &str, data: &[u8]) {
     });
 }
 
-/// For each place in the reply to `get k`, the backend closes there.
+/// For each place in the reply to `get k`, a backend closes there.
 #[test]
 fn a_backend_that_closes_mid_reply_costs_an_error_line_and_nothing_else() {
-    let whole = hit("k", b"value\r\n").len();
-    let backend = FakeBackend::start();
-    let proxy = before(&backend);
-    let mut client = proxy.connect();
-    client.ask(&set("k", b"value\r\n"), b"STORED\r\n");
-    for at in 0..whole {
+    at_once(0..hit("k", b"value\r\n").len(), |at| {
+        let backend = FakeBackend::start();
+        let proxy = before(&backend);
+        let mut client = proxy.connect();
+        client.ask(&set("k", b"value\r\n"), b"STORED\r\n");
         backend.plan(move |asked| match is_get_of(asked, "k") {
             true => Act::CloseAfter(at),
             false => Act::Answer,
@@ -52,21 +52,21 @@ fn a_backend_that_closes_mid_reply_costs_an_error_line_and_nothing_else() {
         client.expect_in_step();
         backend.plan(|_| Act::Answer);
         until_hit(&mut client, "k", b"value\r\n");
-    }
+        client.expect_in_step();
+    });
 }
 
 #[test]
 fn a_backend_that_closes_in_a_large_value_costs_an_error_line_and_nothing_else() {
-    let large = vec![b'x'; 500_000];
-    let fakes = [FakeBackend::start(), FakeBackend::start()];
-    let proxy = Nodeproxy::start(&[fakes[0].address(), fakes[1].address()]);
-    let keys = keys_of(&proxy, &[&fakes[0], &fakes[1]], 2);
-    let mut client = proxy.connect();
-    let [broken, steady] = [&keys[0][0], &keys[1][0]];
-    client.ask(&set(broken, &large), b"STORED\r\n");
-    for at in [1, 100, 16_384, 65_536, 250_000, 500_000] {
-        let key = broken.clone();
-        fakes[0].plan(move |asked| match is_get_of(asked, &key) {
+    at_once([1, 100, 16_384, 65_536, 250_000, 500_000], |at| {
+        let large = vec![b'x'; 500_000];
+        let fakes = [FakeBackend::start(), FakeBackend::start()];
+        let proxy = Nodeproxy::start(&[fakes[0].address(), fakes[1].address()]);
+        let keys = keys_of(&proxy, &[&fakes[0], &fakes[1]], 2);
+        let mut client = proxy.connect();
+        let [broken, steady] = [&keys[0][0], &keys[1][0]];
+        client.ask(&set(broken, &large), b"STORED\r\n");
+        fakes[0].plan(move |asked| match asked.data.is_empty() {
             true => Act::CloseAfter(at),
             false => Act::Answer,
         });
@@ -79,8 +79,8 @@ fn a_backend_that_closes_in_a_large_value_costs_an_error_line_and_nothing_else()
         assert_server_error(&client.line());
         fakes[0].plan(|_| Act::Answer);
         until_hit(&mut client, broken, &large);
-    }
-    client.expect_in_step();
+        client.expect_in_step();
+    });
 }
 
 #[test]
@@ -153,10 +153,9 @@ fn an_unasked_value_behind_a_reply_reaches_nobody() {
 
 #[test]
 fn an_unasked_line_behind_a_reply_reaches_nobody() {
-    nothing_unasked_arrives(b"END\r\n");
-    nothing_unasked_arrives(b"STORED\r\n");
-    nothing_unasked_arrives(b"ERROR\r\n");
-    nothing_unasked_arrives(b"SERVER_ERROR out of memory\r\n");
+    let lines: [&[u8]; 4] =
+        [b"END\r\n", b"STORED\r\n", b"ERROR\r\n", b"SERVER_ERROR out of memory\r\n"];
+    at_once(lines, nothing_unasked_arrives);
 }
 
 #[test]
@@ -238,7 +237,7 @@ const GARBAGE: [&[u8]; 14] = [
 
 #[test]
 fn garbage_in_place_of_an_answer_becomes_an_error() {
-    for garbage in GARBAGE {
+    at_once(GARBAGE, |garbage| {
         let backend = FakeBackend::with(move |asked| match is_get_of(asked, "k") {
             true => Act::Say(garbage.to_vec()),
             false => Act::Answer,
@@ -253,7 +252,7 @@ fn garbage_in_place_of_an_answer_becomes_an_error() {
         backend.plan(|_| Act::Answer);
         until_hit(&mut client, "k", b"mine");
         client.expect_in_step();
-    }
+    });
 }
 
 #[test]
@@ -321,7 +320,7 @@ fn an_error_of_the_backend_is_passed_on_and_keeps_the_link() {
 /// The backend takes a mutation, and goes away in place of an answer: it may have been done.
 #[test]
 fn a_mutation_is_never_sent_twice() {
-    for request in [
+    let mutations = [
         "set k 0 0 1\r\n1\r\n",
         "add k 0 0 1\r\n1\r\n",
         "append k 0 0 1\r\n1\r\n",
@@ -331,7 +330,8 @@ fn a_mutation_is_never_sent_twice() {
         "delete k\r\n",
         "touch k 1\r\n",
         "incr k 1 noreply\r\n",
-    ] {
+    ];
+    at_once(mutations, |request| {
         let backend = FakeBackend::with(|asked| match asked.verb() {
             b"get" | b"version" | b"mn" => Act::Answer,
             _ => Act::CloseAfter(0),
@@ -356,7 +356,7 @@ fn a_mutation_is_never_sent_twice() {
         }
         assert_eq!(backend.count(verb), 1, "{request:?}");
         client.expect_in_step();
-    }
+    });
 }
 
 /// The same for a mutation that nobody has answered in time.

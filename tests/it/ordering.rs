@@ -4,7 +4,7 @@ use crate::harness::bytes::{hit, set};
 use crate::harness::client::Client;
 use crate::harness::memcached::{Memcached, addresses};
 use crate::harness::nodeproxy::Nodeproxy;
-use std::thread;
+use crate::harness::parallel::at_once;
 
 const CLIENTS: usize = 8;
 
@@ -13,16 +13,11 @@ fn proxy(memcacheds: &[Memcached], links: usize) -> Nodeproxy {
 }
 
 /// Runs so many clients at once, each in a thread of its own.
-fn at_once(proxy: &Nodeproxy, clients: usize, run: impl Fn(usize, &mut Client) + Sync) {
-    let run = &run;
-    thread::scope(|scope| {
-        for number in 0..clients {
-            scope.spawn(move || {
-                let mut client = proxy.connect();
-                run(number, &mut client);
-                client.expect_in_step();
-            });
-        }
+fn clients_at_once(proxy: &Nodeproxy, clients: usize, run: impl Fn(usize, &mut Client) + Sync) {
+    at_once(0..clients, |number| {
+        let mut client = proxy.connect();
+        run(number, &mut client);
+        client.expect_in_step();
     });
 }
 
@@ -44,7 +39,7 @@ fn thousands_of_pipelined_requests_come_back_in_order() {
 fn pipelines_of_many_clients_come_back_in_order_over_many_links() {
     let memcacheds = Memcached::several(4);
     let proxy = proxy(&memcacheds, 4);
-    at_once(&proxy, CLIENTS, |number, client| {
+    clients_at_once(&proxy, CLIENTS, |number, client| {
         let keys: Vec<_> = (0..2_000).map(|at| format!("key{number}-{at}")).collect();
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for key in &keys {
@@ -62,7 +57,7 @@ fn pipelines_of_many_clients_come_back_in_order_over_many_links() {
 fn reads_what_it_wrote(links: usize) {
     let memcacheds = Memcached::several(3);
     let proxy = proxy(&memcacheds, links);
-    at_once(&proxy, CLIENTS, |number, client| {
+    clients_at_once(&proxy, CLIENTS, |number, client| {
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for round in 0..1_000 {
             let key = format!("key{number}-{}", round % 5);
@@ -93,7 +88,7 @@ fn a_pipelined_get_reads_what_the_set_before_it_wrote_over_four_links() {
 fn a_pipelined_noreply_is_done_before_what_follows_it() {
     let memcacheds = Memcached::several(3);
     let proxy = proxy(&memcacheds, 4);
-    at_once(&proxy, CLIENTS, |number, client| {
+    clients_at_once(&proxy, CLIENTS, |number, client| {
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for round in 0..1_000 {
             let key = format!("key{number}-{}", round % 5);
@@ -137,7 +132,7 @@ fn twenty_clients_set_and_get_a_hundred_keys_at_once() {
     let memcacheds = Memcached::several(5);
     for links in [1, 4] {
         let proxy = proxy(&memcacheds, links);
-        at_once(&proxy, 20, |_, client| {
+        clients_at_once(&proxy, 20, |_, client| {
             for at in 0..100 {
                 let (key, value) = (format!("key{at}"), format!("value{at}"));
                 client.ask(&set(&key, value.as_bytes()), b"STORED\r\n");
@@ -154,7 +149,7 @@ fn twenty_clients_set_and_get_a_hundred_keys_at_once() {
 fn large_and_small_values_of_many_clients_do_not_mix() {
     let memcacheds = Memcached::several(2);
     let proxy = proxy(&memcacheds, 1);
-    at_once(&proxy, CLIENTS, |number, client| {
+    clients_at_once(&proxy, CLIENTS, |number, client| {
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for round in 0..20 {
             let key = format!("key{number}-{round}");

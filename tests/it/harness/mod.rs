@@ -9,6 +9,7 @@ pub(crate) mod fake;
 pub(crate) mod memcached;
 pub(crate) mod nodeproxy;
 pub(crate) mod pair;
+pub(crate) mod parallel;
 pub(crate) mod placement;
 pub(crate) mod ports;
 pub(crate) mod process;
