@@ -58,7 +58,7 @@ fn request(random: &mut Random) -> Vec<u8> {
         16 => format!("decr {key} 0{noreply}"),
         17 => format!("touch {key} {}{noreply}", ["0", "-1", "1000"][random.below(3)]),
         18 => "version".to_string(),
-        _ => ["", "nonsense", "GET k", "incr k1 x", "\u{e9}t\u{e9}"][random.below(5)].to_string(),
+        _ => ["nonsense", "GET k", "incr k1 x", "\u{e9}t\u{e9}"][random.below(4)].to_string(),
     };
     [line.as_bytes(), [&b"\r\n"[..], b"\n"][random.below(2)]].concat()
 }

@@ -65,7 +65,7 @@ fn servers_are_needed_and_checked() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
-    refused(&["-s", "no-such-host.invalid:11211", "-p", "0"], 1, &["no-such-host.invalid:11211"]);
+    refused(&["-s", "no-such-host.invalid:11211", "-p", "0"], 1, &["no-such-host.invalid"]);
     refused(
         &["-s", "127.0.0.1:11211", "-b", "no-such-host.invalid", "-p", "0"],
         1,

@@ -184,7 +184,7 @@ fn an_idle_backend_that_speaks_reaches_nobody() {
 #[test]
 fn a_backend_that_greets_unasked_is_not_believed() {
     let backend = FakeBackend::start();
-    backend.greet(Greeting::Speak(b"VALUE k 0 4\r\nevil\r\nEND\r\n"));
+    backend.greet(Greeting::Speak(b"VALUE other 0 4\r\nevil\r\nEND\r\n"));
     let proxy = before(&backend);
     let mut client = proxy.connect();
     for _ in 0..20 {
@@ -198,6 +198,28 @@ fn a_backend_that_greets_unasked_is_not_believed() {
         (client.line() == b"STORED\r\n").then_some(())
     });
     until_hit(&mut client, "k", b"mine");
+}
+
+/// This is what a memcached does that has as many connections as it may.
+#[test]
+fn a_backend_that_takes_no_more_connections_costs_an_error_and_nothing_else() {
+    let backend = FakeBackend::start();
+    backend.greet(Greeting::SpeakAndClose(b"ERROR Too many open connections\r\n"));
+    let proxy = before(&backend);
+    let mut client = proxy.connect();
+    for _ in 0..20 {
+        client.send(b"get k\r\nversion\r\n");
+        let reply = client.line();
+        assert!(is_server_error(&reply) || reply.starts_with(b"ERROR "), "{}", shown(&reply));
+        assert!(client.line().starts_with(b"VERSION "));
+    }
+    backend.greet(Greeting::Serve);
+    eventually("service", || {
+        client.send(&set("k", b"mine"));
+        (client.line() == b"STORED\r\n").then_some(())
+    });
+    until_hit(&mut client, "k", b"mine");
+    client.expect_in_step();
 }
 
 #[test]
@@ -218,7 +240,7 @@ fn a_backend_that_closes_on_accept_fails_its_requests_and_no_others() {
 }
 
 /// What is said in place of the answer to `get k`.
-const GARBAGE: [&[u8]; 14] = [
+const GARBAGE: [&[u8]; 13] = [
     b"garbage\r\n",
     b"\r\n",
     b"\0\0\0\0\r\n",
@@ -231,7 +253,6 @@ const GARBAGE: [&[u8]; 14] = [
     b"VALUE k 0 4\r\ngood\r\nSTORED\r\n",
     b"STORED\r\n",
     b"12\r\n",
-    b"END\n\n",
     b"HTTP/1.1 400 Bad Request\r\n\r\n",
 ];
 
@@ -350,7 +371,7 @@ fn a_mutation_is_never_sent_twice() {
         for _ in 0..2 {
             let mut other = proxy.connect();
             eventually("service", || {
-                other.send(b"get k\r\n");
+                other.send(b"get other\r\n");
                 (other.reply() == b"END\r\n").then_some(())
             });
         }

@@ -3,14 +3,17 @@
 use crate::harness::bytes::{assert_server_error, hit, is_server_error, set, shown};
 use crate::harness::fake::{Act, FakeBackend};
 use crate::harness::nodeproxy::Nodeproxy;
+use crate::harness::parallel::at_once;
+use crate::harness::placement::keys_of;
 use crate::harness::wait::eventually;
 use std::time::{Duration, Instant};
 
 #[test]
 fn a_request_never_answered_gets_its_error_at_the_timeout() {
-    let backend = FakeBackend::with(|_| Act::Mute);
-    let proxy = Nodeproxy::before(&[backend.address()]).timeout_ms(300).start();
-    for request in ["get k\r\n", "set k 0 0 1\r\nx\r\n", "incr k 1\r\n", "get a b c\r\n"] {
+    let requests = ["get k\r\n", "set k 0 0 1\r\nx\r\n", "incr k 1\r\n", "get a b c\r\n"];
+    at_once(requests, |request| {
+        let backend = FakeBackend::with(|_| Act::Mute);
+        let proxy = Nodeproxy::before(&[backend.address()]).timeout_ms(300).start();
         let mut client = proxy.connect();
         let start = Instant::now();
         client.send(request.as_bytes());
@@ -19,7 +22,7 @@ fn a_request_never_answered_gets_its_error_at_the_timeout() {
         assert!(waited >= Duration::from_millis(290), "{request:?}: {waited:?}");
         assert!(waited < Duration::from_secs(2), "{request:?}: {waited:?}");
         client.expect_in_step();
-    }
+    });
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn a_slow_backend_delays_only_its_own_requests() {
     let slow = FakeBackend::start();
     let quick = FakeBackend::start();
     let proxy = Nodeproxy::before(&[slow.address(), quick.address()]).timeout_ms(5_000).start();
-    let keys = crate::harness::placement::keys_of(&proxy, &[&slow, &quick], 1);
+    let keys = keys_of(&proxy, &[&slow, &quick], 1);
     slow.plan(|_| Act::Hold);
     let (mut first, mut second) = (proxy.connect(), proxy.connect());
     first.send(format!("get {}\r\nget {}\r\n", keys[0][0], keys[1][0]).as_bytes());

@@ -73,6 +73,19 @@ impl Client {
         }
     }
 
+    /// Whether the next bytes, which are these, come so soon.
+    #[track_caller]
+    pub(crate) fn is_told(&mut self, expected: &[u8], limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while self.ahead.is_empty() {
+            if self.read_more(deadline).is_err() {
+                return false;
+            }
+        }
+        self.expect(expected);
+        true
+    }
+
     /// Sends the request; the reply is this.
     #[track_caller]
     pub(crate) fn ask(&mut self, request: &[u8], expected: &[u8]) {

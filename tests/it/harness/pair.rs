@@ -92,19 +92,19 @@ fn to_fence(client: &mut Client) -> Vec<u8> {
     }
 }
 
-/// With the cas numbers counted in the order in which they are first seen, and without the number
-/// of the version.
+/// Without the number of the version, and with the cas numbers of each key counted in the order in
+/// which they are first seen: several backends may give the same number to several keys.
 fn normal(said: &[u8]) -> Vec<u8> {
-    let mut seen: Vec<Vec<u8>> = Vec::new();
+    let mut seen = Vec::new();
     let mut normal = Vec::new();
     for line in said.split_inclusive(|byte| *byte == b'\n') {
         let words: Vec<_> = line.trim_ascii_end().split(|byte| *byte == b' ').collect();
         match words[..] {
-            [b"VALUE", _, _, _, cas] => {
-                let at = seen.iter().position(|it| it == cas).unwrap_or_else(|| {
-                    seen.push(cas.to_vec());
-                    seen.len() - 1
-                });
+            [b"VALUE", key, _, _, cas] => {
+                let at = seen.iter().position(|it| *it == (key, cas)).unwrap_or(seen.len());
+                if at == seen.len() {
+                    seen.push((key, cas));
+                }
                 normal.extend(words[..4].join(&b" "[..]));
                 normal.extend(format!(" cas{at}\r\n").bytes());
             }

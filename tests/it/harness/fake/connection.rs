@@ -15,6 +15,9 @@ pub(super) fn serve(socket: TcpStream, number: usize, greeting: Greeting, shared
         Greeting::Serve => Ok(()),
         Greeting::Close => socket.shutdown(Shutdown::Both),
         Greeting::Speak(bytes) => (&socket).write_all(bytes),
+        Greeting::SpeakAndClose(bytes) => {
+            (&socket).write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Both))
+        }
     };
     let (requests, to_answer) = channel();
     let writer = socket.try_clone().expect("a second handle");

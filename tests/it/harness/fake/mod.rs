@@ -48,6 +48,8 @@ pub(crate) enum Greeting {
     Close,
     /// Say this first, unasked.
     Speak(&'static [u8]),
+    /// Say this, and close.
+    SpeakAndClose(&'static [u8]),
 }
 
 type Plan = dyn Fn(&Asked) -> Act + Send + Sync;
