@@ -17,6 +17,7 @@ mod multiget;
 mod ordering;
 mod outage;
 mod parsers;
+mod resting;
 mod shutdown;
 mod simulation;
 mod tidy;
