@@ -18,14 +18,20 @@ fn proxy(backend: &FakeBackend) -> Nodeproxy {
     Nodeproxy::before(&[backend.address()]).timeout_ms(60_000).start()
 }
 
-/// Uses next to no processor time for a while, once what was begun has settled.
+/// Uses next to no processor time in one of these seconds: in the first of them it may still be
+/// busy with what was begun.
 #[track_caller]
 fn rests(proxy: &mut Nodeproxy) {
-    thread::sleep(Duration::from_millis(300));
-    let before = proxy.process().cpu_ticks();
-    thread::sleep(Duration::from_secs(1));
-    let used = proxy.process().cpu_ticks() - before;
-    assert!(used < 5, "{used} % of a processor used");
+    let mut used = [0; 5];
+    for second in &mut used {
+        let before = proxy.process().cpu_ticks();
+        thread::sleep(Duration::from_secs(1));
+        *second = proxy.process().cpu_ticks() - before;
+        if *second < 5 {
+            return;
+        }
+    }
+    panic!("{used:?} % of a processor used, second by second");
 }
 
 #[test]
