@@ -7,6 +7,7 @@ use crate::harness::fake::{Act, FakeBackend};
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::parallel::at_once;
+use crate::harness::wait::SOON;
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
@@ -94,10 +95,12 @@ fn while_a_backend_does_not_read() {
     client.expect_in_step();
     memcached.process().freeze();
     let mut flood = TcpStream::connect(proxy.address()).expect("it accepts");
+    // Or else the scope would wait for ever where this test fails.
+    flood.set_write_timeout(Some(SOON)).expect("a timeout");
     let count = 100;
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Where this test fails, the proxy goes away before all is written.
+            // What is not written will not be answered, and that fails below.
             let _ = flood.write_all(&set("k", &vec![b'x'; LARGE]).repeat(count));
         });
         rests(&mut proxy);
