@@ -4,18 +4,22 @@
 //!
 //! The words: a *client* is a connection from an application; a *backend* is a memcached of the
 //! configuration, and outlives its connections; a *link* is one connection to a backend; a *place*
-//! is a reply's turn in its client's queue; *in flight* is what was asked on a link and has not been
-//! answered; a *pool* is the backends behind one listener; a *tick* is one turn of the reactor.
+//! is a reply's turn in its client's queue; *in flight* is what was asked on a link and has not
+//! been answered; a *pool* is the backends behind one listener; a *tick* is one turn of the
+//! reactor.
 //!
 //! The modules, from leaf to root; each uses only those above it:
 //!
-//! - [`time`], [`scan`], [`stock`], [`ring`], [`table`]: moments, byte search, buffers on loan, byte
+//! - [`time`], [`scan`], [`stock`], [`ring`], [`table`]: moments, byte search, buffers on loan,
+//!   byte
 //!   rings, slabs with keys that cannot be confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`hash`]: what maps a key to a backend.
 //! - [`config`], [`stats`]: what the operator asks for, and what is counted.
-//! - [`proxy`]: the core. It owns all connections and does no I/O; `proxy/path.rs` is the data path.
-//! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and clocks.
+//! - [`proxy`]: the core. It owns all connections and does no I/O; `proxy/path.rs` is the data
+//!   path.
+//! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and
+//!   clocks.
 //!
 //! The invariants, held by `tests/it/tidy.rs` where a machine can:
 //!

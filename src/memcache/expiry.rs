@@ -9,8 +9,8 @@ use std::ops::Range;
 /// An expiry above this, seconds, is a moment and not a span (memcached's `REALTIME_MAXDELTA`).
 const SPAN_MAX: i64 = 60 * 60 * 24 * 30;
 
-/// `line` with every expiry in it cut down to `cap` seconds; one that never ends, or is missing from
-/// an `ms`, becomes `cap`. `now` is in seconds since 1970.
+/// `line` with every expiry in it cut down to `cap` seconds; one that never ends, or is missing
+/// from an `ms`, becomes `cap`. `now` is in seconds since 1970.
 pub fn capped(line: &[u8], verb: Verb, cap: u32, now: i64) -> Vec<u8> {
     let words: Vec<Range<usize>> = Words::new(line, 0).collect();
     let mut out = Vec::with_capacity(line.len() + 16);

@@ -1,6 +1,6 @@
-//! The meta commands: `mg key flag*`, `ms key bytes flag*` ... Flags are the backend's business, and
-//! new ones need no new proxy; only those that change how many replies there are, or which backend
-//! is asked, are looked at.
+//! The meta commands: `mg key flag*`, `ms key bytes flag*` ... Flags are the backend's business,
+//! and new ones need no new proxy; only those that change how many replies there are, or which
+//! backend is asked, are looked at.
 
 use super::KEY_BYTES_MAX;
 use super::classic::announced;
@@ -8,7 +8,8 @@ use super::line::{Line, Refusal, Verb, Verdict, refuse, unsafe_bytes};
 use super::words::Words;
 use std::ops::Range;
 
-/// Flags that every memcached takes on an `ms`; 1.6.18 reads the value of a longer line as commands.
+/// Flags that every memcached takes on an `ms`; 1.6.18 reads the value of a longer line as
+/// commands.
 const SET_FLAGS_MAX: usize = 16;
 
 /// What the flags say to a proxy.

@@ -8,11 +8,16 @@
 pub mod number;
 pub mod words;
 
-mod admin;
-mod classic;
-pub mod expiry;
 pub mod line;
+
+mod classic;
+
+mod admin;
 mod meta;
+
+pub mod expiry;
+pub mod grammar;
+
 pub mod reply;
 pub mod request;
 

@@ -1,6 +1,7 @@
 //! Finds where one request of a client ends, and what it asks.
 
-use super::line::{self, Line, Refusal, Verdict};
+use super::grammar;
+use super::line::{Line, Refusal, Verdict};
 use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::ring::Ring;
 use crate::scan;
@@ -111,7 +112,7 @@ impl RequestParser {
             [line @ .., b'\r'] => line,
             line => line,
         };
-        match line::understand(line, odd) {
+        match grammar::understand(line, odd) {
             Verdict::Ask(line) => self.request(input, line, line_len),
             Verdict::Refuse { refusal, quiet } => Step::Refused { refusal, quiet, len: line_len },
             Verdict::Swallow { value, refusal, quiet } => {

@@ -117,7 +117,8 @@ impl Kind {
         matches!(self, Self::Get(_) | Self::Part(_) | Self::MetaGet | Self::MetaDebug)
     }
 
-    /// Whether the backend may have taken the bytes of a value for requests when this is its answer.
+    /// Whether the backend may have taken the bytes of a value for requests when this is its
+    /// answer.
     pub(super) const fn lost_value(self, form: Form) -> bool {
         match form {
             Form::Line(Word::Error) => matches!(self, Self::Store(_)),

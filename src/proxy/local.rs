@@ -6,13 +6,21 @@ use super::backend::Health;
 use super::client::{ClientId, Reading};
 use super::kind::Kind;
 use super::link::Asked;
-use super::path::Next;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::line::{Refusal, Verb};
 use crate::memcache::request::Request;
 use crate::stats::Text;
 use crate::time::Time;
+
+/// Whether there may be more to do for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Its input may hold another request.
+    More,
+    /// It does not, or that one has to wait.
+    Rest,
+}
 
 /// What the proxy says it is. Clients parse the number, and decide by it what they may send: it is
 /// that of the memcached whose protocol this is.

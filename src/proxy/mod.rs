@@ -1,20 +1,26 @@
 //! The core: everything that is not a socket. It owns all connections and does no I/O; the shell
 //! fills its rings, calls it, and spills its rings.
 
-pub mod client;
 pub mod close;
 pub mod limits;
+
+mod kind;
+
+mod replies;
+
+pub mod client;
 pub mod link;
 
-mod answer;
 mod backend;
-mod kind;
-mod links;
-mod local;
-mod path;
-mod pool;
-mod replies;
 mod timers;
+
+mod links;
+mod pool;
+
+mod answer;
+mod local;
+
+mod path;
 
 pub use backend::Policy;
 pub use client::Limits;

@@ -21,21 +21,13 @@ use super::close::Close;
 use super::kind::Kind;
 use super::limits::{KEYS_PER_TURN, REQUESTS_PER_TICK};
 use super::link::{Asked, LinkId, Stage};
+use super::local::Next;
 use super::pool::{Route, placed_by, route};
 use super::replies::{Dropped, Slot};
 use crate::memcache::line::Refusal;
 use crate::memcache::request::{Request, Step};
 use crate::memcache::words::Words;
 use crate::time::Time;
-
-/// Whether there may be more to do for a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Its input may hold another request.
-    More,
-    /// It does not, or that one has to wait.
-    Rest,
-}
 
 /// What a link brought.
 enum Heard {

@@ -67,8 +67,8 @@ impl Reactor {
         }
     }
 
-    /// Those who wait stay in the kernel's queue. An edge will not come again for them: accepting is
-    /// tried when a descriptor is closed, and after a pause.
+    /// Those who wait stay in the kernel's queue. An edge will not come again for them: accepting
+    /// is tried when a descriptor is closed, and after a pause.
     fn pause_accepting(&mut self, why: &str, now: Time) {
         if !self.accept_paused {
             self.accept_paused = true;

@@ -1,5 +1,6 @@
 //! The shell: the only folder that names mio, socket2 and the clock. It moves bytes between sockets
-//! and the core's rings, tells the core the time, and writes once a tick whatever the tick produced.
+//! and the core's rings, tells the core the time, and writes once a tick whatever the tick
+//! produced.
 
 mod listener;
 mod socket;
@@ -242,8 +243,8 @@ impl Reactor {
     }
 }
 
-/// Registered once, for both directions and for life: events are edge-triggered, so interest that is
-/// not wanted costs nothing, and no connection ever pays for a second epoll_ctl.
+/// Registered once, for both directions and for life: events are edge-triggered, so interest that
+/// is not wanted costs nothing, and no connection ever pays for a second epoll_ctl.
 fn watch(poll: &Poll, socket: &mut TcpStream, token: Token) -> io::Result<()> {
     poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
 }

@@ -137,12 +137,13 @@ fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, S
 
 /// The first address of a name.
 fn resolve(endpoint: &Endpoint, flag: &str) -> Result<SocketAddr, StartError> {
-    let wrong = |error: &dyn std::fmt::Display| {
+    let wrong = |error: String| {
         StartError(format!("{flag}: cannot resolve \"{}\": {error}", endpoint.host))
     };
-    let mut addresses =
-        (endpoint.host.as_str(), endpoint.port).to_socket_addrs().map_err(|error| wrong(&error))?;
-    addresses.next().ok_or_else(|| wrong(&"it has no address"))
+    let mut addresses = (endpoint.host.as_str(), endpoint.port)
+        .to_socket_addrs()
+        .map_err(|error| wrong(error.to_string()))?;
+    addresses.next().ok_or_else(|| wrong("it has no address".into()))
 }
 
 /// Raises the soft limit of open files to the hard limit. Returns what it is then.

@@ -1,7 +1,8 @@
 //! The parsers over every split of their input and every offset of their ring, against naive ones
 //! that see everything at once.
 
-use nodeproxy::memcache::line::{self, Refusal, Verdict};
+use nodeproxy::memcache::grammar;
+use nodeproxy::memcache::line::{Refusal, Verdict};
 use nodeproxy::memcache::reply::{Form, ReplyParser, Word};
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::ring::Ring;
@@ -76,7 +77,7 @@ fn requests_naively(mut bytes: &[u8]) -> Meaning {
         let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
         let line_len = end + 1;
         let mut value_len = 0;
-        let what = match line::understand(line, true) {
+        let what = match grammar::understand(line, true) {
             Verdict::Refuse { refusal, quiet } => format!("{refusal:?} {quiet}"),
             Verdict::Swallow { value, refusal, quiet } => {
                 value_len = value + 2;

@@ -1,6 +1,7 @@
 //! The core under a seeded adversary: clients and connections come and go at the worst moments,
-//! bytes arrive in any pieces, backends stall, refuse, close and babble, time jumps. A run is a pure
-//! function of its seed, which a failure prints: `SEED=n cargo test simulation` replays it alone,
+//! bytes arrive in any pieces, backends stall, refuse, close and babble, time jumps. A run is a
+//! pure function of its seed, which a failure prints: `SEED=n cargo test simulation` replays it
+//! alone,
 //! `SEEDS=n` runs more.
 //!
 //! What must hold: a client only ever reads answers to its own questions, in the order it asked,

@@ -38,7 +38,8 @@ pub fn svg(results: &Results) -> Option<String> {
     let height = TOP + rows as f64 * BAR + groups.len() as f64 * GROUP_GAP + 24.0;
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
-         viewBox=\"0 0 {WIDTH} {height}\" {NAMES}>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+         viewBox=\"0 0 {WIDTH} {height}\" {NAMES}>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
     head(&mut text, results);
     grid(&mut text, height - 20.0);
@@ -71,7 +72,8 @@ fn head(text: &mut String, results: &Results) {
         "CPU time per operation, twemproxy = 1",
     );
     let about = format!(
-        "shorter is better; 50x16: 50 connections, 16 requests in flight on each; medians of {} rounds, {}",
+        "shorter is better; 50x16: 50 connections, 16 requests in flight on each; \
+         medians of {} rounds, {}",
         machine.rounds, machine.processor
     );
     put(text, LEFT, 40.0, "fill=\"#555\"", &about);
@@ -122,7 +124,8 @@ fn at(ratio: f64) -> f64 {
 
 fn rect(text: &mut String, x: f64, y: f64, width: f64, height: f64, fill: &str) {
     let shape = format_args!(
-        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{fill}\"/>\n"
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+         fill=\"{fill}\"/>\n"
     );
     text.write_fmt(shape).expect("a string takes all that is written to it");
 }

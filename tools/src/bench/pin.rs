@@ -4,8 +4,8 @@
 //! time as anything else, how many requests a proxy finds at each turn does not depend on a race
 //! between cores, waking a process costs no signal to an idle core (which on a virtual machine is
 //! dear, and is charged to whoever wakes), and the scheduler's clock of the measured process stands
-//! still while it is read. Half the range of processor time per operation over 9 rounds of 0.4 s, on
-//! two virtual cores with other work going on:
+//! still while it is read. Half the range of processor time per operation over 9 rounds of 0.4 s,
+//! on two virtual cores with other work going on:
 //!
 //! ```text
 //! twemproxy, relay     50x1        1x1         50x16       mget100     10KB
@@ -14,11 +14,11 @@
 //! none                 12 % 10 %   19 % 19 %   12 % 30 %    4 % 12 %    4 %  9 %
 //! ```
 //!
-//! Its price: rates are those of all processes on one core, so a proxy's rate says what an operation
-//! costs altogether, and not how much the proxy could do with a core of its own. And who shares a core
-//! finds whole batches waiting: a proxy that does badly when its work comes in crumbs, because it is
-//! awake at every single event, is found out only by `apart`. So that is worth a run of its own, on a
-//! machine that does nothing else.
+//! Its price: rates are those of all processes on one core, so a proxy's rate says what an
+//! operation costs altogether, and not how much the proxy could do with a core of its own. And who
+//! shares a core finds whole batches waiting: a proxy that does badly when its work comes in
+//! crumbs, because it is awake at every single event, is found out only by `apart`. So that is
+//! worth a run of its own, on a machine that does nothing else.
 
 use super::children::is_installed;
 use crate::failure::{Failure, Result};

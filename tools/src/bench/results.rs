@@ -118,7 +118,8 @@ pub fn table(outcome: &Outcome) -> String {
     ));
     for Measured { peer, median: m, cpu_spread, .. } in &outcome.peers {
         line(format_args!(
-            "  {peer:<10} {:>9.0} {:>10.3} {:>4.0}% {:>4.0}% {:>4.0}%{}{:>9.1} {:>9.1} {:>9.1} {:>8.1} {:>8.1}\n",
+            "  {peer:<10} {:>9.0} {:>10.3} {:>4.0}% {:>4.0}% {:>4.0}%{}{:>9.1} {:>9.1} {:>9.1} \
+             {:>8.1} {:>8.1}\n",
             m.rate,
             m.cpu_us,
             cpu_spread * 100.0,

@@ -80,7 +80,8 @@ impl Workload {
             None => format!("{pipeline} in flight on each"),
         };
         format!(
-            "{connections} connections, {loop_}; {kind}; {keys} keys, values of {value_bytes} bytes; \
+            "{connections} connections, {loop_}; {kind}; {keys} keys, \
+             values of {value_bytes} bytes; \
              {backends} backends"
         )
     }

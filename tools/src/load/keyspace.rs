@@ -44,7 +44,8 @@ impl Keyspace {
         }
         if bytes.is_empty() || *bytes.start() < needed || *bytes.end() > KEY_BYTES_MAX {
             return Err(Failure::new(format!(
-                "key size {}-{}; expected from {needed} (the prefix and {digits} digits) to {KEY_BYTES_MAX}",
+                "key size {}-{}; expected from {needed} (the prefix and {digits} digits) \
+                 to {KEY_BYTES_MAX}",
                 bytes.start(),
                 bytes.end()
             )));
@@ -88,7 +89,8 @@ impl Keyspace {
         (own, &self.pattern[shift..shift + self.value_bytes - own.len()])
     }
 
-    /// Whether `piece` is what that key's value holds from `at` on. The piece lies within the value.
+    /// Whether `piece` is what that key's value holds from `at` on. The piece lies within the
+    /// value.
     pub fn matches(&self, number: u32, at: usize, piece: &[u8]) -> bool {
         let (own, rest) = self.value(number);
         if at >= own.len() {

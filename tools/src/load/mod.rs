@@ -1,8 +1,9 @@
 //! The load generator: asks, checks every reply, and measures how long each took.
 //!
 //! ```text
-//! Schedule: what is due -> Asked -> Connection.out -> socket      (write once per connection and turn)
-//! socket -> one big buffer -> Checker -> Tally                    (nothing is copied, nothing allocated)
+//! Schedule: what is due -> Asked -> Connection.out -> socket      (write once per connection and
+//! turn) socket -> one big buffer -> Checker -> Tally                    (nothing is copied,
+//! nothing allocated)
 //! ```
 //!
 //! Modules are declared from leaf to root.

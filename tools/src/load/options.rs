@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn every_option_arrives_where_it_belongs() {
-        let line = "-c 3 -p 4 --sets 5 -v 6 -k 70 --key-size 8-9 --key-prefix x -g 10 -r 11.5 -n 12 \
-                    -w 0.25 -f --allow-misses --patience 2 --seed 13 --cpu-of 14 /tmp/s";
+        let line = "-c 3 -p 4 --sets 5 -v 6 -k 70 --key-size 8-9 --key-prefix x -g 10 -r 11.5 \
+                    -n 12 -w 0.25 -f --allow-misses --patience 2 --seed 13 --cpu-of 14 /tmp/s";
         let expected = Options {
             address: Address::Unix("/tmp/s".into()),
             connections: 3,

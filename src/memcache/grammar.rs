@@ -1,0 +1,247 @@
+//! Understands the lines of clients.
+//!
+//! Whatever is let through here is answered by a backend with exactly one reply: every word that a
+//! memcached, old or new, could stumble over is checked, and words that it would ignore are left
+//! out of the part that is forwarded. What is not let through is answered as memcached 1.6.45
+//! would.
+
+use super::line::{Line, Refusal, Verb, Verdict, refuse};
+use super::words::Words;
+use super::{BINARY_MAGIC, LINE_BYTES_MAX, admin, classic, meta};
+
+/// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
+pub fn understand(line: &[u8], odd: bool) -> Verdict {
+    let verdict = dispatch(line, odd);
+    // A backend that gets so long a line in pieces gives up before its end.
+    if let Verdict::Ask(it) = &verdict
+        && it.head > LINE_BYTES_MAX - 2
+        && !it.is_retrieval()
+    {
+        let (refusal, quiet) = (Refusal::LineTooLong, it.quiet);
+        return match it.value {
+            Some(value) => Verdict::Swallow { value, refusal, quiet },
+            None => Verdict::Refuse { refusal, quiet },
+        };
+    }
+    verdict
+}
+
+fn dispatch(line: &[u8], odd: bool) -> Verdict {
+    // Shorter than any command: memcached does not look for one.
+    if line.len() < 2 {
+        return refuse(Refusal::BadFormat);
+    }
+    if line[0] == BINARY_MAGIC {
+        return refuse(Refusal::Binary);
+    }
+    let mut words = Words::new(line, 0);
+    let word = match words.next() {
+        Some(word) if word.start == 0 => &line[word],
+        _ => return refuse(Refusal::Unknown),
+    };
+    match word {
+        b"get" => classic::retrieval(Verb::Get, line, words, odd),
+        b"gets" => classic::retrieval(Verb::Gets, line, words, odd),
+        b"gat" => classic::touching_retrieval(Verb::Gat, line, words, odd),
+        b"gats" => classic::touching_retrieval(Verb::Gats, line, words, odd),
+        b"set" => classic::storage(Verb::Set, line, words, odd),
+        b"add" => classic::storage(Verb::Add, line, words, odd),
+        b"replace" => classic::storage(Verb::Replace, line, words, odd),
+        b"append" => classic::storage(Verb::Append, line, words, odd),
+        b"prepend" => classic::storage(Verb::Prepend, line, words, odd),
+        b"cas" => classic::storage(Verb::Cas, line, words, odd),
+        b"delete" => classic::deletion(line, words, odd),
+        b"incr" => classic::simple(Verb::Incr, line, words, odd),
+        b"decr" => classic::simple(Verb::Decr, line, words, odd),
+        b"touch" => classic::simple(Verb::Touch, line, words, odd),
+        b"mg" => meta::keyed(Verb::MetaGet, line, words, odd),
+        b"ms" => meta::storage(line, words, odd),
+        b"md" => meta::keyed(Verb::MetaDelete, line, words, odd),
+        b"ma" => meta::keyed(Verb::MetaArithmetic, line, words, odd),
+        b"me" => meta::keyed(Verb::MetaDebug, line, words, odd),
+        b"mn" => Verdict::Ask(Line::new(Verb::MetaNoop, 0..0, 0)),
+        _ => admin::understand(word, line, words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(text: &str) -> Line {
+        match understand(text.as_bytes(), true) {
+            Verdict::Ask(line) => line,
+            other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => {
+                panic!("{text:?}: {other:?}")
+            }
+        }
+    }
+
+    fn refusal(text: &str) -> Refusal {
+        match understand(text.as_bytes(), true) {
+            Verdict::Refuse { refusal, .. } => refusal,
+            other @ (Verdict::Ask(_) | Verdict::Swallow { .. }) => panic!("{text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn requests_are_understood() {
+        let line = ask("get  foo");
+        assert_eq!((line.verb, line.key, line.head, line.many), (Verb::Get, 5..8, 8, false));
+        let line = ask("gets a bb  ");
+        assert_eq!((line.verb, line.key, line.head, line.many), (Verb::Gets, 5..6, 9, true));
+        let line = ask("set k 1 -1 10");
+        assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 13, Some(10), false));
+        let line = ask("cas k 1 0 10 77 noreply");
+        assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 15, Some(10), true));
+        let line = ask("incr k 5 noreply");
+        assert_eq!((line.key, line.head, line.value, line.quiet), (5..6, 8, None, true));
+    }
+
+    #[test]
+    fn words_that_memcached_ignores_are_not_forwarded() {
+        assert_eq!(ask("set k 0 0 1 junk noreply").head, "set k 0 0 1".len());
+        assert_eq!(ask("delete k 0").head, "delete k".len());
+        assert!(ask("delete k 0 noreply").quiet);
+        for text in ["delete k 1", "delete k noreply 0", "delete k 0 0 noreply", "delete a b c d"] {
+            assert_eq!(refusal(text), Refusal::BadDelete, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_called_noreply_is_a_key() {
+        assert!(!ask("get noreply").quiet);
+        let line = ask("delete noreply");
+        assert_eq!((line.quiet, line.head), (false, 14));
+        assert!(ask("delete noreply noreply").quiet);
+        assert!(!ask("incr k noreply").quiet);
+    }
+
+    #[test]
+    fn malformed_lines_are_refused() {
+        let long = "k".repeat(251);
+        for text in [
+            "",
+            "a",
+            " ",
+            "get",
+            "mg",
+            "ms k",
+            "ms k x",
+            "gat 1",
+            "gets ",
+            "set",
+            "set k 0 0",
+            "set k 0 0 x",
+            "incr k",
+        ] {
+            assert_eq!(refusal(text), Refusal::BadFormat, "{text:?}");
+        }
+        for text in ["GET a", " get a", "foo", "getx a", "  ", "a b", "mx a"] {
+            assert_eq!(refusal(text), Refusal::Unknown, "{text:?}");
+        }
+        for text in ["set k 0 0 -1", "set k 0 0 2147483646", "set k 0 0 99999999999999999999"] {
+            assert_eq!(refusal(text), Refusal::BadFormat, "{text:?}");
+        }
+        for text in [format!("get a {long}"), format!("delete {long}"), format!("incr {long} 1")] {
+            assert_eq!(refusal(&text), Refusal::BadFormat, "{text:?}");
+        }
+        for text in ["get a\0b", "get a b\rc", "delete a\0", "incr a 1\r2", "touch \0 1"] {
+            assert_eq!(refusal(text), Refusal::BadFormat, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_word_beside_a_good_length_costs_the_value() {
+        let long = "k".repeat(251);
+        let lines = [
+            format!("set {long} 0 0 5"),
+            "set a\0b 0 0 5".into(),
+            "set k -1 0 5".into(),
+            "set k 18446744073709551616 0 5".into(),
+            "set k 0 1x 5".into(),
+            "set k 0 9223372036854775808 5".into(),
+            "cas k 0 0 5".into(),
+            "cas k 0 0 5 -1".into(),
+        ];
+        for line in lines {
+            let refusal = Refusal::BadFormat;
+            let expected = Verdict::Swallow { value: 5, refusal, quiet: false };
+            assert_eq!(understand(line.as_bytes(), true), expected, "{line:?}");
+        }
+        let silent = understand(b"set k -1 0 5 noreply", false);
+        assert!(matches!(silent, Verdict::Swallow { quiet: true, .. }), "{silent:?}");
+    }
+
+    #[test]
+    fn control_bytes_that_memcached_takes_are_taken() {
+        assert_eq!(ask("get a\tb").key, 4..7);
+        assert_eq!(ask("get \x01\x7f\u{e9}").key, 4..8);
+    }
+
+    #[test]
+    fn meta_flags_go_by_except_the_quiet_one() {
+        let line = ask("mg k v q Oabc k");
+        assert_eq!((line.key.clone(), line.head, line.cut), (3..4, 15, 6..8));
+        assert!(line.quiet);
+        let line = ask("ms Zm9v 3 b T0");
+        assert_eq!((line.value, line.head, line.base64), (Some(3), 14, true));
+        assert!(!ask("me k q").quiet);
+        assert_eq!(refusal("mg k q v q"), Refusal::DuplicateFlag);
+        assert_eq!(refusal("md k q v q"), Refusal::InvalidOrDuplicateFlag);
+        assert_eq!(refusal("mg k ~"), Refusal::BadFormat);
+        assert_eq!(refusal("ms k 3 !"), Refusal::BadFormat);
+        assert_eq!(refusal(&format!("mg {}", "k".repeat(251))), Refusal::BadFormat);
+        let many = format!("ms k 3{}", " T0".repeat(17));
+        let refusal = Refusal::TooManyFlags;
+        let expected = Verdict::Swallow { value: 3, refusal, quiet: false };
+        assert_eq!(understand(many.as_bytes(), false), expected);
+    }
+
+    #[test]
+    fn retrievals_with_an_expiry_are_understood() {
+        let line = ask("gat 100 a b");
+        assert_eq!((line.key, line.head, line.many), (8..9, 11, true));
+        for text in ["gat x a", "gat 2147483648 a", "gats +1 a"] {
+            assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
+        }
+        assert_eq!(ask("gats -1 a").verb, Verb::Gats);
+        assert_eq!(refusal(&format!("gat {}1 a", "0".repeat(300))), Refusal::LineTooLong);
+    }
+
+    #[test]
+    fn commands_without_keys_are_understood() {
+        for (text, head, quiet) in [
+            ("flush_all", "flush_all", false),
+            ("flush_all 0", "flush_all 0", false),
+            ("flush_all -1 noreply", "flush_all -1", true),
+            ("flush_all noreply", "flush_all", true),
+            ("flush_all 1 2 3", "flush_all 1", false),
+            ("verbosity 1", "verbosity 1", false),
+            ("verbosity 1 noreply", "verbosity 1", true),
+        ] {
+            let line = ask(text);
+            assert_eq!((line.head, line.quiet), (head.len(), quiet), "{text:?}");
+        }
+        for text in ["flush_all x", "flush_all noreply 10", "flush_all 4294967295"] {
+            assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
+        }
+        for text in ["verbosity", "verbosity x", "verbosity -1", "verbosity 4294967296"] {
+            assert_eq!(refusal(text), Refusal::BadFormat, "{text:?}");
+        }
+        assert_eq!(refusal("watch fetchers"), Refusal::NotHere);
+        assert_eq!(refusal("GET / HTTP/1.1"), Refusal::Http);
+        assert_eq!(ask("stats items").key, 6..11);
+    }
+
+    #[test]
+    fn a_line_that_a_backend_would_give_up_is_refused() {
+        let spaces = " ".repeat(2100);
+        assert_eq!(refusal(&format!("delete{spaces}k")), Refusal::LineTooLong);
+        let set = format!("set k{spaces}0 0 3");
+        let (refusal, quiet) = (Refusal::LineTooLong, false);
+        let expected = Verdict::Swallow { value: 3, refusal, quiet };
+        assert_eq!(understand(set.as_bytes(), false), expected);
+        assert_eq!(ask(&format!("get{spaces}k")).head, 2104);
+    }
+}
