@@ -114,3 +114,16 @@ fn in_random_pieces_of_many_conversations() {
         client.expect_in_step();
     }
 }
+
+/// A value that needs a larger buffer than its first bytes: it was read only as far as that one
+/// reached, and waited there for an event that had come already.
+#[test]
+fn a_value_longer_than_the_first_buffer_is_read_to_its_end() {
+    let (proxy, _memcacheds) = in_front_of_four(1);
+    let mut client = proxy.connect();
+    for length in (10_000..200_000).step_by(7_001) {
+        let value = "v".repeat(length);
+        client.send(format!("set k 0 0 {length}\r\n{value}\r\nget k\r\n").as_bytes());
+        client.expect(format!("STORED\r\nVALUE k 0 {length}\r\n{value}\r\nEND\r\n").as_bytes());
+    }
+}
