@@ -5,6 +5,7 @@ mod code;
 mod modules;
 
 use code::{Source, sources};
+use modules::Level;
 
 const LINE_MAX: usize = 100;
 const FUNCTION_LINES_MAX: usize = 60;
@@ -37,7 +38,13 @@ fn assert_none(complaints: &[String]) {
 
 #[test]
 fn modules_use_only_those_declared_above_them() {
-    assert_none(&modules::uses_of_those_below(&sources("src")));
+    assert_none(&modules::uses_of_those_below(&sources("src"), Level::Top));
+}
+
+/// The same within each folder, so that these have a leaf and a root too.
+#[test]
+fn parts_of_a_module_use_only_those_declared_above_them() {
+    assert_none(&modules::uses_of_those_below(&sources("src"), Level::Inner));
 }
 
 #[test]

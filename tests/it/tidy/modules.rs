@@ -9,10 +9,23 @@ struct Parent<'a> {
     path: String,
 }
 
+/// Which modules are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Those that `src/lib.rs` declares.
+    Top,
+    /// Those that other files declare.
+    Inner,
+}
+
 /// Every use of a module by a sibling that is declared above it.
-pub(super) fn uses_of_those_below(sources: &[Source]) -> Vec<String> {
+pub(super) fn uses_of_those_below(sources: &[Source], level: Level) -> Vec<String> {
     let mut complaints = Vec::new();
+    let is_top = |parent: &Parent<'_>| parent.source.path == "src/lib.rs";
     for parent in parents(sources) {
+        if is_top(&parent) != (level == Level::Top) {
+            continue;
+        }
         let order = declared(parent.source);
         for source in sources {
             let Some(own) = order.iter().position(|child| belongs(&parent, child, source)) else {
