@@ -138,19 +138,6 @@ impl Client {
         }
     }
 
-    /// All lines up to and with this one.
-    #[track_caller]
-    pub(crate) fn lines_to(&mut self, last: &[u8]) -> Vec<u8> {
-        let mut lines = Vec::new();
-        loop {
-            let line = self.line();
-            lines.extend_from_slice(&line);
-            if line == last {
-                return lines;
-            }
-        }
-    }
-
     /// The whole reply to one request: a line, or values up to the line that ends them.
     #[track_caller]
     pub(crate) fn reply(&mut self) -> Vec<u8> {

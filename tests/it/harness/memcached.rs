@@ -4,7 +4,7 @@ use super::client::Client;
 use super::ports;
 use super::process::Process;
 use super::wait::{SOON, within};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -84,9 +84,10 @@ pub(crate) fn addresses(memcacheds: &[Memcached]) -> Vec<SocketAddr> {
 /// What `stats` says, once the port accepts. Two processes may have tried to take one port: the
 /// process id tells which of them answers.
 fn asks_pid(address: SocketAddr) -> Option<String> {
-    let socket = TcpStream::connect_timeout(&address, SOON).ok()?;
-    let mut client = Client::from(socket);
-    client.send(b"stats\r\n");
-    let stats = client.lines_to(b"END\r\n");
-    Some(String::from_utf8_lossy(&stats).into_owned())
+    let mut socket = TcpStream::connect_timeout(&address, SOON).ok()?;
+    socket.set_read_timeout(Some(SOON)).ok()?;
+    socket.write_all(b"stats\r\nquit\r\n").ok()?;
+    let mut stats = String::new();
+    socket.read_to_string(&mut stats).ok()?;
+    Some(stats)
 }

@@ -9,15 +9,21 @@ const FIRST: u32 = 12_000;
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 /// A free port below those that the system hands out by itself: as long as nobody listens there,
-/// it refuses, and no connection of another test gets it by accident. A process running at the
-/// same time starts elsewhere.
+/// it refuses, and no connection of another test gets it by accident.
 pub(crate) fn reserve() -> u16 {
+    listen().local_addr().expect("bound").port()
+}
+
+/// A listener on such a port. A process running at the same time starts its search elsewhere.
+pub(crate) fn listen() -> TcpListener {
     let count = ephemeral_from() - FIRST;
+    // Far apart also for processes with neighbouring ids.
+    let start = std::process::id().wrapping_mul(0x9E37_79B1) % count;
     for _ in 0..count {
-        let at = TAKEN.fetch_add(1, Ordering::Relaxed) + std::process::id().wrapping_mul(61);
+        let at = start + TAKEN.fetch_add(1, Ordering::Relaxed);
         let port = u16::try_from(FIRST + at % count).expect("below the ephemeral ports");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener;
         }
     }
     panic!("no free port between {FIRST} and {}", FIRST + count);

@@ -13,7 +13,7 @@ pub(crate) use request::Asked;
 use super::ports;
 use super::wait::{SOON, eventually};
 use connection::serve;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
@@ -101,9 +101,10 @@ impl FakeBackend {
             store: Mutex::new(Store::default()),
             open: AtomicBool::new(false),
         });
-        let address = (Ipv4Addr::LOCALHOST, ports::reserve()).into();
+        let listener = ports::listen();
+        let address = listener.local_addr().expect("bound");
         let mut started = Self { address, shared, door: None };
-        started.listen();
+        started.open(listener);
         started
     }
 
@@ -130,7 +131,10 @@ impl FakeBackend {
 
     /// Takes connections again, on the same port.
     pub(crate) fn listen(&mut self) {
-        let listener = eventually("the port again", || TcpListener::bind(self.address).ok());
+        self.open(eventually("the port again", || TcpListener::bind(self.address).ok()));
+    }
+
+    fn open(&mut self, listener: TcpListener) {
         self.shared.open.store(true, Ordering::SeqCst);
         let shared = Arc::clone(&self.shared);
         self.door = Some(thread::spawn(move || open_door(&listener, &shared)));
