@@ -44,6 +44,8 @@ pub enum Word {
     Number,
     Ok,
     Version,
+    /// It does not know the command. With a reason behind it the word is none of these: memcached
+    /// says `ERROR Too many open connections` to whoever connects, whatever is asked.
     Error,
     ClientError,
     ServerError,
@@ -77,7 +79,7 @@ impl Word {
             [b'0'..=b'9', ..] if unsigned(line.trim_ascii_end()).is_some() => Self::Number,
             _ if begins(line, b"SERVER_ERROR") => Self::ServerError,
             _ if begins(line, b"CLIENT_ERROR") => Self::ClientError,
-            _ if begins(line, b"ERROR") => Self::Error,
+            b"ERROR" => Self::Error,
             _ if begins(line, b"VERSION") => Self::Version,
             _ => return Err(Malformed),
         })
@@ -98,9 +100,9 @@ impl Word {
     }
 }
 
-/// Whether the first word of `line` is `word`; memcached itself writes `ERROR: ...` at times.
+/// Whether the first word of `line` is `word`.
 fn begins(line: &[u8], word: &[u8]) -> bool {
-    line.strip_prefix(word).is_some_and(|rest| matches!(rest.first(), None | Some(b' ' | b':')))
+    line.strip_prefix(word).is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
 }
 
 /// The state machine.
@@ -153,9 +155,8 @@ impl ReplyParser {
             let Some(end) = self.line_end(input, start)? else {
                 return Ok(None);
             };
-            let line = match input.slice(start..end - 1, scratch) {
-                [line @ .., b'\r'] => line,
-                line => line,
+            let [line @ .., b'\r', b'\n'] = input.slice(start..end, scratch) else {
+                return Err(Malformed);
             };
             if line.starts_with(b"VALUE ") {
                 if self.value.is_some() {
