@@ -1,7 +1,7 @@
 //! The nodeproxy binary: flags, logger, run. The only place that exits.
 
 use log::LevelFilter;
-use nodeproxy::config::flags::{self, Command};
+use nodeproxy::config::flags::{self, Command, Wrong};
 use nodeproxy::reactor::Reactor;
 use simple_logger::SimpleLogger;
 use std::io::Write;
@@ -18,7 +18,10 @@ fn main() -> ExitCode {
     let config = match flags::parse(&arguments) {
         Ok(Command::Run(config)) => config,
         Ok(Command::Print(text)) => return print(&text),
-        Err(wrong) => return fail(EXIT_USAGE, &format!("{wrong} (nodeproxy --help tells more)")),
+        Err(Wrong::Usage(wrong)) => {
+            return fail(EXIT_USAGE, &format!("{wrong} (nodeproxy --help tells more)"));
+        }
+        Err(Wrong::Config(lines)) => return fail_at(&lines),
     };
     let level = match config.verbosity {
         0 => LevelFilter::Info,
@@ -44,6 +47,12 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_FAILURE),
     }
+}
+
+/// Errors that begin with their place in a file, as editors expect it: nothing stands before it.
+fn fail_at(lines: &[String]) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    ExitCode::from(EXIT_FAILURE)
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {

@@ -1,14 +1,14 @@
-//! The command line.
+//! The command line. Its flags describe one pool, or name the file that describes several.
 
-use super::endpoint::{self, Endpoint};
-use super::{
-    Config, LINKS, LINKS_MAX, OnError, PoolConfig, SERVER_FAILURE_LIMIT, TIMEOUT_MS,
-    TIMEOUT_MS_MAX, VALUE_BYTES_LIMIT, VALUE_BYTES_MAX,
-};
+use super::address::Listen;
+use super::draft;
+use super::endpoint::Endpoint;
+use super::global::{self, Global};
+use super::problems::{At, Problems, quoted};
+use super::yaml::{Entry, Node, Value};
+use super::{Config, Source, file, lookup, pool, summary};
+use crate::hash::{self, Scheme};
 use getopts::{Matches, Options};
-use std::fmt::Display;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,216 +19,245 @@ pub enum Command {
     Print(String),
 }
 
-/// Reads the arguments that follow the program's name. The error is one line.
-pub fn parse(arguments: &[String]) -> Result<Command, String> {
+/// Why there is nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The command line is wrong: one line, which names the flag.
+    Usage(String),
+    /// The configuration is: a line for each error.
+    Config(Vec<String>),
+}
+
+/// What the pool of the command line is called.
+const POOL: &str = "default";
+
+/// A flag that is a key of a pool, or of the whole process.
+struct Flag {
+    short: &'static str,
+    long: &'static str,
+    /// How the flag is named in an error.
+    dashed: &'static str,
+    key: &'static str,
+    meaning: &'static str,
+    hint: &'static str,
+}
+
+const fn flag(
+    dashed: &'static str,
+    key: &'static str,
+    meaning: &'static str,
+    hint: &'static str,
+) -> Flag {
+    Flag { short: "", long: dashed.split_at(2).1, dashed, key, meaning, hint }
+}
+
+/// The flags with a value that is a key's.
+#[rustfmt::skip]
+const FLAGS: &[Flag] = &[
+    Flag { short: "n", ..flag("--connnum", "server_connections",
+        "connections to each memcached", "N") },
+    flag("--hash", "hash", "the key hash, for placements with a choice", "NAME"),
+    flag("--timeout", "timeout", "milliseconds until a memcached is given up for a request", "MS"),
+    flag("--connect-timeout", "connect_timeout",
+        "milliseconds until an attempt to connect is given up; or --timeout, if less", "MS"),
+    flag("--on-error", "on_error", "what a get that failed is answered: error or miss", "WHAT"),
+    flag("--on-down", "on_down",
+        "the keys of a memcached that is down: error, miss, or rehash to the others", "WHAT"),
+    flag("--max-value-size", "max_value_size",
+        "the longest value, as in 512k or 4m; at most 1g", "BYTES"),
+    flag("--max-client-memory", "max_client_memory", "what one client may hold", "BYTES"),
+    flag("--client-connections", "client_connections",
+        "clients at the same time; 0 for no limit", "N"),
+];
+
+/// The flag that is a key of the whole process.
+const MAX_MEMORY: Flag =
+    flag("--max-memory", "max_memory", "what all clients together may hold", "BYTES");
+
+/// Reads the arguments that follow the program's name.
+pub fn parse(arguments: &[String]) -> Result<Command, Wrong> {
     let options = options();
     let matches = options.parse(arguments).map_err(|error| match error {
-        getopts::Fail::UnrecognizedOption(flag) => format!("unknown flag {}", dashed(&flag)),
-        getopts::Fail::ArgumentMissing(flag) => format!("{} needs a value", dashed(&flag)),
-        getopts::Fail::OptionDuplicated(flag) => format!("{} is given twice", dashed(&flag)),
+        getopts::Fail::UnrecognizedOption(flag) => usage(format!("unknown flag {}", dashed(&flag))),
+        getopts::Fail::ArgumentMissing(flag) => usage(format!("{} needs a value", dashed(&flag))),
+        getopts::Fail::OptionDuplicated(flag) => usage(format!("{} is given twice", dashed(&flag))),
         other @ (getopts::Fail::OptionMissing(_) | getopts::Fail::UnexpectedArgument(_)) => {
-            other.to_string()
+            usage(other.to_string())
         }
     })?;
     if matches.opt_present("help") {
-        return Ok(Command::Print(options.usage(BRIEF)));
+        return Ok(Command::Print(options.usage(&brief())));
     }
     if matches.opt_present("version") {
         return Ok(Command::Print(concat!("nodeproxy ", env!("CARGO_PKG_VERSION"), "\n").into()));
     }
-    if let Some(stray) = matches.free.first() {
-        return Err(format!("\"{stray}\" is not a flag; expected -s HOST:PORT[,HOST:PORT...]"));
+    let (test, whereabouts) = (matches.opt_present("test-conf"), matches.opt_present("where"));
+    match (whereabouts, matches.free.first()) {
+        (true, _) if test => return Err(usage("--where and --test-conf do not go together")),
+        (true, None) => return Err(usage("--where needs a key; expected --where KEY ...")),
+        (true, Some(_)) => lookup::check(&matches.free).map_err(usage)?,
+        (false, None) => {}
+        (false, Some(stray)) => {
+            let stray = quoted(stray);
+            return Err(usage(format!(
+                "{stray} is not a flag; expected -s HOST:PORT,... or -c FILE"
+            )));
+        }
     }
-    let pools = vec![pool(&matches)?];
-    Ok(Command::Run(Config { pools, verbosity: matches.opt_count("verbose") }))
+    let mut config = match matches.opt_str("config") {
+        Some(name) => from_file(&name, &matches)?,
+        None => from_flags(&matches, test)?,
+    };
+    config.verbosity = config.verbosity.max(matches.opt_count("verbose"));
+    Ok(if test {
+        Command::Print(summary::text(&config))
+    } else if whereabouts {
+        Command::Print(lookup::text(&config, &matches.free))
+    } else {
+        Command::Run(config)
+    })
 }
 
-const BRIEF: &str = "nodeproxy: one memcache address in front of many memcacheds
+fn usage(text: impl Into<String>) -> Wrong {
+    Wrong::Usage(text.into())
+}
 
-Usage: nodeproxy -s HOST:PORT[,HOST:PORT...] [flags]";
+fn brief() -> String {
+    "nodeproxy: one memcache address in front of many memcacheds\n\
+     \n\
+     Usage: nodeproxy -s HOST:PORT[,HOST:PORT...] [flags]     one pool\n       \
+     nodeproxy -c FILE [-v]                            pools from a file\n       \
+     nodeproxy -t (-c FILE | -s ...)                   is it right?\n       \
+     nodeproxy --where (-c FILE | -s ...) KEY ...      who has the key?\n\
+     \n\
+     --where prints for each key and pool, with tabs between them: the key, the pool, the\n\
+     memcached's name, its address, and the hash of the key."
+        .into()
+}
 
 fn options() -> Options {
     let mut options = Options::new();
+    let placements: Vec<_> = Scheme::names().skip(1).collect();
+    let placement = format!(
+        "what maps keys to memcacheds: {} (the default), or as another program placed them: {}",
+        hash::DEFAULT,
+        placements.join(", ")
+    );
     options
-        .optmulti("s", "servers", "the memcacheds, separated by commas", "HOST:PORT,...")
+        .optopt("c", "config", "the file that describes the pools, in YAML", "FILE")
+        .optmulti(
+            "s",
+            "servers",
+            "the memcacheds: HOST:PORT, HOST:PORT:WEIGHT, \
+             [IPV6]:PORT:WEIGHT, /PATH or /PATH:WEIGHT, separated by commas",
+            "SERVER,...",
+        )
         .optopt(
             "b",
             "bind",
-            "the address to listen on; 0.0.0.0 opens it to all (127.0.0.1)",
+            "the address to listen on, or the path of a unix socket; 0.0.0.0 \
+             opens it to all (127.0.0.1)",
             "ADDR",
         )
         .optopt("p", "port", "the port to listen on; 0 takes a free one (11111)", "PORT")
-        .optopt("n", "connnum", "connections to each memcached (1)", "N")
-        .optopt(
-            "",
-            "timeout",
-            "milliseconds until a memcached is given up for a request (1000)",
-            "MS",
-        )
-        .optopt("", "on-error", "what a get that failed is answered: error or miss (error)", "WHAT")
-        .optopt(
-            "",
-            "max-value-size",
-            "the longest value, as in 512k or 4m; at most 1g (1m)",
-            "BYTES",
-        )
+        .optopt("", "placement", &placement, "NAME");
+    for flag in FLAGS.iter().chain([&MAX_MEMORY]) {
+        let pools = draft::KEYS.iter().map(|key| (key.name, key.default));
+        let all = pools.chain(global::KEYS.iter().map(|key| (key.name, key.default)));
+        let default = all.filter(|key| key.0 == flag.key && !key.1.is_empty()).map(|key| key.1);
+        let default: String = default.map(|default| format!(" ({default})")).collect();
+        let meaning = format!("{}{default}", flag.meaning);
+        options.optopt(flag.short, flag.long, &meaning, flag.hint);
+    }
+    options
+        .optflag("", "reuseport", "share the port with other processes")
+        .optflag("t", "test-conf", "check the file, or the flags, and print what they mean")
+        .optflag("", "where", "print which memcached has each KEY")
         .optflagmulti("v", "verbose", "log more; twice for all")
         .optflag("h", "help", "print this")
         .optflag("V", "version", "print the version");
     options
 }
 
-fn pool(matches: &Matches) -> Result<PoolConfig, String> {
+fn from_file(name: &str, matches: &Matches) -> Result<Config, Wrong> {
+    let flags = FLAGS.iter().chain([&MAX_MEMORY]).map(|flag| flag.dashed);
+    for flag in
+        ["--servers", "--bind", "--port", "--placement", "--reuseport"].into_iter().chain(flags)
+    {
+        if matches.opt_present(flag.trim_start_matches('-')) {
+            let wrong = format!("{flag} does not go with --config; expected it in the file");
+            return Err(usage(wrong));
+        }
+    }
+    file::load(name).map_err(Wrong::Config)
+}
+
+/// A wrong value is a wrong usage, unless the question was whether the configuration is right.
+fn from_flags(matches: &Matches, test: bool) -> Result<Config, Wrong> {
+    let wrong = |lines: Vec<String>| match lines.into_iter().next() {
+        Some(line) if !test => Wrong::Usage(line),
+        line => Wrong::Config(line.into_iter().collect()),
+    };
+    let mut problems = Problems::new("flags");
+    let mut entries = Vec::new();
+    let mut add = |at: &'static str, key: &str, value: Value| {
+        let at = At::Flag(at);
+        entries.push(Entry { at, key: key.into(), node: Node { at, value } });
+    };
+    if matches.opt_present("servers") {
+        let at = At::Flag("--servers");
+        let lists = matches.opt_strs("servers");
+        let items = lists.iter().flat_map(|list| list.split(','));
+        let items = items.map(|item| Node { at, value: Value::Text(item.into()) });
+        add("--servers", "servers", Value::List(items.collect()));
+    } else {
+        let missing = "--servers is missing; expected -s HOST:PORT[,HOST:PORT...], or -c FILE";
+        return Err(wrong(vec![missing.into()]));
+    }
+    let (at, listen) = listen(matches).map_err(|line| wrong(vec![line]))?;
+    add(at, "listen", Value::Text(listen));
+    let placement = matches.opt_str("placement").unwrap_or_else(|| hash::DEFAULT.into());
+    add("--placement", "placement", Value::Text(placement));
+    for flag in FLAGS {
+        if let Some(text) = matches.opt_str(flag.long) {
+            add(flag.dashed, flag.key, Value::Text(text));
+        }
+    }
+    if matches.opt_present("reuseport") {
+        add("--reuseport", "reuseport", Value::Text("true".into()));
+    }
+    let at = At::Flag(MAX_MEMORY.dashed);
+    let memory = matches.opt_str(MAX_MEMORY.long).map(|text| Entry {
+        at,
+        key: MAX_MEMORY.key.into(),
+        node: Node { at, value: Value::Text(text) },
+    });
+    let global = Global::read(memory.as_slice(), |_| None, &mut problems);
+    let pool = pool::read(POOL, At::Flag("--servers"), &entries, true, &mut problems);
+    file::assemble(Source::Flags, global, vec![pool], true, problems).map_err(wrong)
+}
+
+/// What to listen on, and the flag that says so.
+fn listen(matches: &Matches) -> Result<(&'static str, String), String> {
     let bind = matches.opt_str("bind").unwrap_or_else(|| "127.0.0.1".into());
-    if bind.is_empty() || bind.chars().any(char::is_whitespace) {
-        return Err(format!("--bind: {bind:?} is no address; expected one as in 127.0.0.1"));
+    let port = matches.opt_str("port");
+    if bind.starts_with('/') {
+        return match port {
+            None => Ok(("--bind", bind)),
+            Some(_) => Err("--port does not go with the path of a socket; expected one of --bind \
+                 /PATH and --port"
+                .into()),
+        };
     }
-    let port = match matches.opt_str("port") {
-        None => 11111,
-        Some(text) => endpoint::parse_port(&text)
-            .ok_or_else(|| format!("--port: \"{text}\" is no port; expected 0 to 65535"))?,
-    };
-    let timeout = number(matches, "timeout", TIMEOUT_MS, 1..=TIMEOUT_MS_MAX)?;
-    Ok(PoolConfig {
-        listen: Endpoint { host: bind.trim_matches(['[', ']']).into(), port },
-        servers: servers(matches)?,
-        links: number(matches, "connnum", LINKS, 1..=LINKS_MAX)?,
-        timeout,
-        connect_timeout: timeout,
-        server_failure_limit: SERVER_FAILURE_LIMIT,
-        value_bytes_max: value_size(matches)?,
-        on_error: on_error(matches)?,
-    })
-}
-
-fn servers(matches: &Matches) -> Result<Vec<Endpoint>, String> {
-    let mut servers = Vec::new();
-    for text in matches.opt_strs("servers").iter().flat_map(|list| list.split(',')) {
-        let server = Endpoint::parse(text).map_err(|error| format!("--servers: {error}"))?;
-        if servers.contains(&server) {
-            return Err(format!("--servers: {server} is listed twice"));
-        }
-        servers.push(server);
-    }
-    if servers.is_empty() {
-        return Err("--servers is missing; expected -s HOST:PORT[,HOST:PORT...]".into());
-    }
-    Ok(servers)
-}
-
-fn on_error(matches: &Matches) -> Result<OnError, String> {
-    match matches.opt_str("on-error").as_deref() {
-        None | Some("error") => Ok(OnError::Error),
-        Some("miss") => Ok(OnError::Miss),
-        Some(other) => Err(format!("--on-error: \"{other}\" is neither error nor miss")),
-    }
-}
-
-fn value_size(matches: &Matches) -> Result<usize, String> {
-    let Some(text) = matches.opt_str("max-value-size") else {
-        return Ok(VALUE_BYTES_MAX);
-    };
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'k' | b'K') => (&text[..text.len() - 1], 1 << 10),
-        Some(b'm' | b'M') => (&text[..text.len() - 1], 1 << 20),
-        Some(b'g' | b'G') => (&text[..text.len() - 1], 1 << 30),
-        _ => (text.as_str(), 1),
-    };
-    match digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit)) {
-        Some(bytes) if (1..=VALUE_BYTES_LIMIT).contains(&bytes) => Ok(bytes),
-        _ => {
-            Err(format!("--max-value-size: \"{text}\" is no size from 1 to 1g; expected as in 4m"))
-        }
-    }
-}
-
-fn number<T: FromStr + PartialOrd + Display>(
-    matches: &Matches,
-    flag: &str,
-    default: T,
-    range: RangeInclusive<T>,
-) -> Result<T, String> {
-    let Some(text) = matches.opt_str(flag) else {
-        return Ok(default);
-    };
-    let (least, most) = (range.start(), range.end());
-    match text.parse() {
-        Ok(value) if range.contains(&value) => Ok(value),
-        _ => Err(format!("--{flag}: \"{text}\" is not a number from {least} to {most}")),
-    }
+    let port = port.unwrap_or_else(|| "11111".into());
+    Endpoint::of("host", &port)
+        .map_err(|_| format!("--port: {} is no port; expected 0 to 65535", quoted(&port)))?;
+    Listen::of(&bind, &port)
+        .map(|listen| ("--bind", listen.to_string()))
+        .map_err(|wrong| format!("--bind: {wrong}; expected an address as in 127.0.0.1"))
 }
 
 fn dashed(flag: &str) -> String {
     let dashes = if flag.chars().count() == 1 { "-" } else { "--" };
     format!("{dashes}{flag}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
-    }
-
-    fn run(line: &str) -> Config {
-        match parsed(line) {
-            Ok(Command::Run(config)) => config,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn flags_describe_one_pool() {
-        let config = run("-s a:1,b:2 --servers [::1]:3 -b :: -p 0 -n 4 --timeout 250 -v -v");
-        let pool = &config.pools[0];
-        let servers: Vec<_> = pool.servers.iter().map(ToString::to_string).collect();
-        assert_eq!(servers, ["a:1", "b:2", "[::1]:3"]);
-        assert_eq!(pool.listen, Endpoint { host: "::".into(), port: 0 });
-        assert_eq!((pool.links, pool.timeout, config.verbosity), (4, 250, 2));
-        assert_eq!(run("-s a:1 --on-error miss").pools[0].on_error, OnError::Miss);
-        assert_eq!(run("-s a:1 --max-value-size 4m").pools[0].value_bytes_max, 4 << 20);
-    }
-
-    #[test]
-    fn the_defaults_are_safe() {
-        let pool = run("-sa:1").pools.remove(0);
-        assert_eq!(pool.listen.to_string(), "127.0.0.1:11111");
-        assert_eq!((pool.links, pool.timeout), (1, 1000));
-    }
-
-    #[test]
-    fn a_wrong_flag_is_named() {
-        for (line, named) in [
-            ("", "--servers is missing"),
-            ("-s a", "--servers: \"a\" has no port"),
-            ("-s a:1,", "--servers: \"\" has no port"),
-            ("-s a:1,a:1", "--servers: a:1 is listed twice"),
-            ("-s a:1 -p 70000", "--port: \"70000\""),
-            ("-s a:1 -p x", "--port: \"x\""),
-            ("-s a:1 -n 0", "--connnum: \"0\" is not a number from 1"),
-            ("-s a:1 --timeout 0", "--timeout: \"0\""),
-            ("-s a:1 --timeout -5", "--timeout: \"-5\""),
-            ("-s a:1 --on-error never", "--on-error: \"never\""),
-            ("-s a:1 --max-value-size 2g", "--max-value-size: \"2g\""),
-            ("-s a:1 --max-value-size m", "--max-value-size: \"m\""),
-            ("-s a:1 -x", "unknown flag -x"),
-            ("-s a:1 --placemint k", "unknown flag --placemint"),
-            ("-s a:1 -p", "-p needs a value"),
-            ("-s a:1 -p 1 -p 2", "--port is given twice"),
-            ("-s a:1 extra", "\"extra\" is not a flag"),
-        ] {
-            let error = parsed(line).expect_err(line);
-            assert!(error.contains(named), "{line}: {error}");
-            assert!(!error.contains('\n'));
-        }
-    }
-
-    #[test]
-    fn help_and_version_are_printed() {
-        for (line, holds) in [("-h", "--servers"), ("--help", "--timeout"), ("-V", "nodeproxy ")] {
-            let Ok(Command::Print(text)) = parsed(line) else { panic!("{line}") };
-            assert!(text.contains(holds), "{text}");
-        }
-    }
 }

@@ -1,38 +1,127 @@
-//! What the operator asks for, and how it is read: from flags.
+//! What the operator asks for, and how it is read: from a file or from flags, through the same
+//! code.
+//!
+//! ```text
+//!   file --yaml--> tree of texts with their places --+
+//!                                                    +--draft--> --pool--> --file--> Config
+//!   flags -------> the same tree, placed at flags ---+   keys    together  pools
+//! ```
+//!
+//! Each key is a row in a table (`draft.rs`, `global.rs`): its name, its default, what it expects
+//! and how it is read. All errors are collected, each with its place, before any is told.
+
+mod problems;
+mod units;
+mod yaml;
 
 pub mod endpoint;
+
+pub mod address;
+mod keys;
+
+mod global;
+
+mod draft;
+
+mod pool;
+
+pub mod file;
+
+mod lookup;
+mod summary;
+
 pub mod flags;
 
-use endpoint::Endpoint;
+use crate::hash::{BuildError, Node, Placement, Scheme};
+use address::{Listen, Server};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The pools, each with a listener of its own.
+    /// Where it is from.
+    pub source: Source,
+    /// The pools, each with a listener of its own; at least one.
     pub pools: Vec<PoolConfig>,
     /// How much is logged: 0 is what an operator needs, 1 is more, 2 is everything.
     pub verbosity: usize,
+    /// `max_memory`: bytes that all buffers may hold together. No less than one client's.
+    pub memory_max: usize,
+    /// What works and may not mean what the operator thinks: a line each, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// Where a configuration is from. A host name that does not resolve ends a start by flags, where
+/// somebody watches; in a file it is a warning, and is tried again later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flags,
+    /// The file of this name.
+    File(String),
 }
 
 /// One pool: backends behind a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// Where clients connect.
-    pub listen: Endpoint,
-    /// The memcacheds.
-    pub servers: Vec<Endpoint>,
-    /// Links for each of them.
+    /// What it is called in the log and in statistics.
+    pub name: String,
+    /// `listen`: where clients connect.
+    pub listen: Listen,
+    /// `servers`: the memcacheds, as they were listed; at least one. Placement counts them so.
+    pub servers: Vec<Server>,
+    /// `placement` and its options: what maps keys to servers. [`Self::placement`] does not fail.
+    pub scheme: Scheme,
+    /// The pool names no `placement`, so it is what twemproxy would make of it.
+    pub scheme_implied: bool,
+    /// `server_connections`: links for each of the servers.
     pub links: usize,
-    /// Milliseconds until a request is given up.
+    /// `timeout`: milliseconds until a request is given up. Never without end.
     pub timeout: u64,
-    /// Milliseconds until an attempt to connect is given up.
+    /// `connect_timeout`: milliseconds until an attempt to connect is given up.
     pub connect_timeout: u64,
-    /// Failures in a row that make a backend down.
+    /// `backlog`: connections that may wait to be accepted.
+    pub backlog: i32,
+    /// `reuseport`: whether other processes may listen on the same port, and share its clients.
+    pub reuseport: bool,
+    /// `tcpkeepalive`: whether clients that vanished without a word are noticed. Links are watched
+    /// in any case.
+    pub tcpkeepalive: bool,
+    /// `preconnect`: accepted for twemproxy's files. Links are opened at the start in any case.
+    pub preconnect: bool,
+    /// `client_connections`: clients at the same time; 0 for as many as there are descriptors.
+    pub client_connections: usize,
+    /// `client_idle_timeout`: milliseconds until a client that asks nothing is closed; 0 for never.
+    pub client_idle_timeout: u64,
+    /// `server_failure_limit`: failures in a row that make a backend down.
     pub server_failure_limit: u32,
-    /// Bytes of the longest value.
-    pub value_bytes_max: usize,
-    /// What a retrieval that fails is answered.
+    /// `server_retry_timeout`: milliseconds between two probes of a backend that is down, at most.
+    /// An answered probe brings it back, never the mere passing of this time.
+    pub server_retry_timeout: u64,
+    /// `on_down`, or `auto_eject_hosts`: what becomes of the keys of a backend that is down.
+    pub on_down: OnDown,
+    /// `gutter_ttl`: seconds that a value may live in the gutter pool, at most.
+    pub gutter_ttl: u32,
+    /// `on_error`: what a retrieval that fails is answered.
     pub on_error: OnError,
+    /// `max_value_size`: bytes of the longest value.
+    pub value_bytes_max: usize,
+    /// `max_client_memory`: bytes that the buffers of one client may hold. No less than a value.
+    pub client_memory_max: usize,
+    /// What `-t` tells beside the values.
+    pub notes: Vec<String>,
+}
+
+/// What becomes of the keys of a backend that is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDown {
+    /// Their requests are errors.
+    Error,
+    /// Retrievals are misses, all else is an error.
+    Miss,
+    /// The other backends take them, as if it were not in the list.
+    Rehash,
+    /// The pool of this index takes them. Its own `on_down` is not this one: there are no chains.
+    Gutter(usize),
 }
 
 /// What a retrieval that fails is answered.
@@ -54,17 +143,35 @@ impl OnError {
     }
 }
 
-/// Links for each backend, unless said otherwise.
-pub const LINKS: usize = 1;
+impl OnDown {
+    /// As the operator writes it. `pools` are those of the configuration.
+    pub fn name(self, pools: &[PoolConfig]) -> String {
+        match self {
+            Self::Error => "error".into(),
+            Self::Miss => "miss".into(),
+            Self::Rehash => "rehash".into(),
+            Self::Gutter(pool) => format!("gutter: {}", pools[pool].name),
+        }
+    }
+}
+
+impl PoolConfig {
+    /// Its servers, as placement sees them.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.servers.iter().map(Server::node).collect()
+    }
+
+    /// What maps its keys to its servers.
+    pub fn placement(&self) -> Result<Placement, BuildError> {
+        Placement::build(&self.scheme, &self.nodes())
+    }
+}
+
 /// Links for each backend, at most.
 pub const LINKS_MAX: usize = 1000;
-/// Milliseconds until a request is given up, unless said otherwise.
-pub const TIMEOUT_MS: u64 = 1000;
-/// Milliseconds until a request is given up, at most: a day.
+/// Milliseconds of any timeout, at most: a day.
 pub const TIMEOUT_MS_MAX: u64 = 86_400_000;
-/// Failures in a row that make a backend down, unless said otherwise.
-pub const SERVER_FAILURE_LIMIT: u32 = 2;
-/// Bytes of the longest value, unless said otherwise: memcached's own default for an item.
-pub const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of the longest value, at most: memcached's own limit.
 pub const VALUE_BYTES_LIMIT: usize = 1 << 30;
+/// Seconds of `gutter_ttl`, at most: memcached takes more than 30 days for a date.
+pub const GUTTER_TTL_MAX: u32 = 30 * 86_400;

@@ -2,10 +2,10 @@
 
 use super::listener::Listener;
 use super::{Reactor, Source, socket};
+use crate::config::address::{Address, Listen, Server};
 use crate::config::endpoint::Endpoint;
-use crate::config::{Config, OnError, PoolConfig};
-use crate::hash::{self, Node, Scheme};
-use crate::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
+use crate::config::{Config, OnDown, OnError, PoolConfig};
+use crate::proxy::{self, About, Limits, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
 use mio::net::UnixStream;
@@ -37,9 +37,12 @@ impl Reactor {
         let mut listeners = Vec::new();
         for (pool, settings) in config.pools.iter().enumerate() {
             for server in &settings.servers {
-                backends.push(resolve(server, "--servers")?);
+                match &server.address {
+                    Address::Tcp(endpoint) => backends.push(resolve(endpoint, "--servers")?),
+                    Address::Unix(path) => return Err(unsupported(path)),
+                }
             }
-            setups.push(setup(settings)?);
+            setups.push(setup(settings));
             listeners.push(listen(&poll, pool, settings)?);
         }
         let links: usize = config.pools.iter().map(|pool| pool.links * pool.servers.len()).sum();
@@ -51,6 +54,7 @@ impl Reactor {
         let about = about(config, clients_max);
         let proxy = Proxy::new(setups, about, seed, Time::default())
             .map_err(|(pool, error)| StartError(format!("pool {pool}: {error}")))?;
+        announce(config);
         Ok(Self {
             poll,
             proxy,
@@ -69,29 +73,44 @@ impl Reactor {
     }
 }
 
-fn setup(pool: &PoolConfig) -> Result<PoolSetup, StartError> {
-    Ok(PoolSetup {
-        backends: pool.servers.iter().map(ToString::to_string).collect(),
+/// What the operator should know of the configuration, once it is sure to be in force.
+fn announce(config: &Config) {
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    for pool in &config.pools {
+        info!("pool {}: placement {}", pool.name, pool.scheme);
+        for note in &pool.notes {
+            info!("pool {}: {note}", pool.name);
+        }
+    }
+}
+
+fn setup(pool: &PoolConfig) -> PoolSetup {
+    PoolSetup {
+        backends: pool.servers.iter().map(Server::label).collect(),
         links: pool.links,
         policy: Policy {
             timeout: pool.timeout * 1000,
             connect_timeout: pool.connect_timeout * 1000,
             failures_max: pool.server_failure_limit,
             failed_get_is_miss: pool.on_error == OnError::Miss,
-            down_is_miss: false,
+            down_is_miss: pool.on_down == OnDown::Miss,
         },
-        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default())
-            .map_err(|_| StartError("the default placement is wrong".into()))?,
-        nodes: pool
-            .servers
-            .iter()
-            .map(|it| Node { host: it.host.clone(), port: it.port, weight: 1, name: None })
-            .collect(),
-        on_down: OnDown::Fail,
-        client_limits: Limits { value_bytes_max: pool.value_bytes_max, memory_max: 4 << 20 },
-        clients_max: 0,
-        idle_timeout: 0,
-    })
+        scheme: pool.scheme.clone(),
+        nodes: pool.nodes(),
+        on_down: match pool.on_down {
+            OnDown::Error | OnDown::Miss => proxy::OnDown::Fail,
+            OnDown::Rehash => proxy::OnDown::Rehash,
+            OnDown::Gutter(index) => proxy::OnDown::Gutter { pool: index, ttl: pool.gutter_ttl },
+        },
+        client_limits: Limits {
+            value_bytes_max: pool.value_bytes_max,
+            memory_max: pool.client_memory_max,
+        },
+        clients_max: pool.client_connections,
+        idle_timeout: pool.client_idle_timeout * 1000,
+    }
 }
 
 /// What `stats` and `stats settings` tell, in memcached's names where it has some.
@@ -103,8 +122,13 @@ fn about(config: &Config, clients_max: usize) -> About {
         ("verbosity".into(), config.verbosity.to_string()),
     ];
     for pool in &config.pools {
-        settings.push(("tcpport".into(), pool.listen.port.to_string()));
-        settings.push(("inter".into(), pool.listen.host.clone()));
+        match &pool.listen {
+            Listen::Tcp(Endpoint { host, port }) => {
+                settings.push(("tcpport".into(), port.to_string()));
+                settings.push(("inter".into(), host.clone()));
+            }
+            Listen::Unix { path, .. } => settings.push(("domain_socket".into(), path.clone())),
+        }
         settings.push(("item_size_max".into(), pool.value_bytes_max.to_string()));
         settings.push(("timeout".into(), pool.timeout.to_string()));
         settings.push(("connect_timeout".into(), pool.connect_timeout.to_string()));
@@ -112,11 +136,20 @@ fn about(config: &Config, clients_max: usize) -> About {
         settings.push(("server_failure_limit".into(), pool.server_failure_limit.to_string()));
         settings.push(("on_error".into(), pool.on_error.name().into()));
     }
-    About { pid: std::process::id(), started_at, clients_max, settings, memory_max: 512 << 20 }
+    About {
+        pid: std::process::id(),
+        started_at,
+        clients_max,
+        settings,
+        memory_max: config.memory_max,
+    }
 }
 
 fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {
-    let at = &settings.listen;
+    let at = match &settings.listen {
+        Listen::Tcp(endpoint) => endpoint,
+        Listen::Unix { path, .. } => return Err(unsupported(path)),
+    };
     let address = resolve(at, "--bind")?;
     let mut socket = socket::listen(address).map_err(|error| {
         let expected = "--bind expects an address of this host, --port one that is free";
@@ -133,6 +166,10 @@ fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, S
         info!("only this host can reach it; to open it to others: --bind 0.0.0.0, or one address");
     }
     Ok(Listener { socket, pool, ready: true })
+}
+
+fn unsupported(path: &str) -> StartError {
+    StartError(format!("{path}: unix sockets are not supported yet; expected HOST:PORT"))
 }
 
 /// The first address of a name.

@@ -1,0 +1,216 @@
+//! A file: pools by their names, and what belongs to the whole process.
+
+use super::address::Listen;
+use super::draft::{self, Wanted};
+use super::global::Global;
+use super::keys;
+use super::pool::{self, ReadPool};
+use super::problems::{At, Problems, quoted, suggestion};
+use super::units::show_size;
+use super::yaml::{self, Entry, Node, Tree, Value};
+use super::{Config, OnDown, Source};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+/// Bytes of a file, at most.
+const FILE_BYTES_MAX: usize = 16 << 20;
+
+/// The section that is no pool.
+const GLOBAL: &str = "global";
+
+/// Reads the file of this name. The errors are a line each.
+pub fn load(name: &str) -> Result<Config, Vec<String>> {
+    let mut bytes = Vec::new();
+    let limit = FILE_BYTES_MAX as u64 + 1;
+    let read = |bytes: &mut Vec<u8>| File::open(name)?.take(limit).read_to_end(bytes);
+    match read(&mut bytes) {
+        Err(error) => Err(vec![format!("{name}: {}; expected a YAML file", reason(&error))]),
+        Ok(_) if bytes.len() > FILE_BYTES_MAX => {
+            let most = show_size(FILE_BYTES_MAX);
+            Err(vec![format!("{name}: longer than {most}; expected a YAML file")])
+        }
+        Ok(_) => parse(name, &bytes),
+    }
+}
+
+/// Without the number that the system has for it.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().into()
+}
+
+/// Reads what a file of this name has in it.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Vec<String>> {
+    let mut problems = Problems::new(name);
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let (before, rest) = bytes.split_at(error.valid_up_to());
+            let before = str::from_utf8(before).unwrap_or_default();
+            let line = before.split('\n').count();
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let byte = rest.first().copied().unwrap_or_default();
+            let wrong = format!("the byte {byte:#04x} is not UTF-8; expected a text in UTF-8");
+            problems.error(At::File { line, column }, wrong);
+            return Err(problems.into_errors());
+        }
+    };
+    let tree = yaml::read(text, &mut problems);
+    let (global, pools) = sections(&tree, &mut problems);
+    let source = Source::File(name.into());
+    assemble(source, global, pools, tree.whole, problems)
+}
+
+/// Reads every section of a file.
+fn sections(tree: &Tree, problems: &mut Problems) -> (Global, Vec<ReadPool>) {
+    let mut process = Global::default();
+    let mut pools = Vec::new();
+    let expected = "expected the name of a pool, a colon, and below it its keys";
+    let entries = match &tree.root {
+        Some(Node { value: Value::Map(entries), .. }) => entries.as_slice(),
+        Some(Node { value: Value::Refused, .. }) => return (process, pools),
+        Some(Node { at, .. }) => {
+            problems.error(*at, format!("there is no pool; {expected}"));
+            return (process, pools);
+        }
+        None => &[],
+    };
+    for Entry { at, key: name, node } in entries {
+        let what = if name == GLOBAL { "the section" } else { "the pool" };
+        match &node.value {
+            Value::Refused => {}
+            Value::Map(entries) if name == GLOBAL => {
+                if entries.iter().any(|it| it.key == "listen" || it.key == "servers") {
+                    let wrong = "global is the section of the whole process; expected another \
+                         name for a pool";
+                    problems.error(*at, wrong);
+                } else {
+                    process = Global::read(entries, in_a_pool, problems);
+                }
+            }
+            Value::Map(_) if name.trim().is_empty() || name.contains(char::is_control) => {
+                let wrong = format!("{} is no name; expected one to read in a log", quoted(name));
+                problems.error(*at, wrong);
+            }
+            Value::Map(entries) => {
+                pools.push(pool::read(name, *at, entries, tree.whole, problems));
+            }
+            Value::Nothing | Value::Text(_) | Value::List(_) => {
+                let name = quoted(name);
+                let wrong = format!("{what} {name} has no keys; expected KEY: VALUE below it");
+                problems.error(*at, wrong);
+            }
+        }
+    }
+    let only_global = entries.iter().all(|it| it.key == GLOBAL);
+    if tree.whole && only_global {
+        problems.error(At::START, format!("there is no pool; {expected}"));
+    }
+    (process, pools)
+}
+
+fn in_a_pool(key: &str) -> Option<&'static str> {
+    keys::holds(draft::KEYS, key).then_some("in a pool")
+}
+
+/// Puts the pools together, and checks what they have to do with each other. Unless the file is
+/// `whole`, what is missing is not told.
+pub(super) fn assemble(
+    source: Source,
+    mut global: Global,
+    mut pools: Vec<ReadPool>,
+    whole: bool,
+    mut problems: Problems,
+) -> Result<Config, Vec<String>> {
+    check_listens(&pools, &mut problems);
+    if whole {
+        join_gutters(&mut pools, &mut problems);
+    }
+    check_memory(&mut global, &pools, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into_errors());
+    }
+    Ok(Config {
+        source,
+        pools: pools.into_iter().map(|it| it.pool).collect(),
+        verbosity: global.verbosity,
+        memory_max: global.memory_max,
+        warnings: problems.into_warnings(),
+    })
+}
+
+/// No two pools listen on the same address.
+fn check_listens(pools: &[ReadPool], problems: &mut Problems) {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for ReadPool { pool, listen_at, .. } in pools {
+        let Some(at) = *listen_at else {
+            continue;
+        };
+        let key = match &pool.listen {
+            Listen::Tcp(endpoint) if endpoint.port == 0 => continue,
+            Listen::Tcp(endpoint) => endpoint.to_string().to_lowercase(),
+            Listen::Unix { path, .. } => path.clone(),
+        };
+        if let Some(other) = seen.get(&key) {
+            let (key, other) = (quoted(&key), quoted(other));
+            let wrong =
+                format!("listen: the pool {other} listens on {key} already; expected another");
+            problems.error(at, wrong);
+        } else {
+            seen.insert(key, &pool.name);
+        }
+    }
+}
+
+/// Finds the gutter pools by their names.
+fn join_gutters(pools: &mut [ReadPool], problems: &mut Problems) {
+    for at in 0..pools.len() {
+        pools[at].pool.on_down = match &pools[at].on_down {
+            Wanted::Plain(on_down) => *on_down,
+            Wanted::Gutter(place, name) => match find_gutter(pools, at, name) {
+                Ok(gutter) => OnDown::Gutter(gutter),
+                Err(wrong) => {
+                    problems.error(*place, wrong);
+                    continue;
+                }
+            },
+        };
+    }
+}
+
+fn find_gutter(pools: &[ReadPool], of: usize, name: &str) -> Result<usize, String> {
+    let shown = quoted(name);
+    let Some(gutter) = pools.iter().position(|it| it.pool.name == name) else {
+        let near = suggestion(name, pools.iter().map(|it| it.pool.name.as_str()));
+        return Err(format!("on_down: there is no pool {shown}; expected one of this file{near}"));
+    };
+    if gutter == of {
+        return Err(format!("on_down: {shown} is this very pool; expected another"));
+    }
+    match pools[gutter].on_down {
+        Wanted::Plain(_) => Ok(gutter),
+        Wanted::Gutter(..) => Err(format!(
+            "on_down: the pool {shown} has a gutter itself; expected one whose on_down is error, \
+             miss or rehash"
+        )),
+    }
+}
+
+/// The whole is no less than any part.
+fn check_memory(global: &mut Global, pools: &[ReadPool], problems: &mut Problems) {
+    for ReadPool { pool, memory_at, .. } in pools {
+        if global.memory_at.is_none() {
+            global.memory_max = global.memory_max.max(pool.client_memory_max.saturating_mul(2));
+        } else if pool.client_memory_max > global.memory_max {
+            let (client, all) = (pool.client_memory_max, global.memory_max);
+            let wrong = format!(
+                "max_client_memory: a client of this pool may have {}, more than max_memory, {}; \
+                 expected less",
+                show_size(client),
+                show_size(all)
+            );
+            problems.error(*memory_at, wrong);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What belongs to the whole process.
+
+use super::keys::{self, Key, Read, set};
+use super::problems::{At, Problems};
+use super::units::{number, size};
+use super::yaml::Entry;
+
+/// What belongs to the whole process, while it is read.
+#[derive(Debug)]
+pub(super) struct Global {
+    pub(super) memory_max: usize,
+    pub(super) verbosity: usize,
+    /// Where `max_memory` is written, if it is.
+    pub(super) memory_at: Option<At>,
+}
+
+/// The keys of the section `global`.
+pub(super) const KEYS: &[Key<Global>] = &[
+    Key {
+        name: "max_memory",
+        default: "512m",
+        expected: "a size of at least 1m, as in 512m or 2g",
+        read: Read::Text(|it, text| set(&mut it.memory_max, size(text, 1 << 20..=usize::MAX))),
+    },
+    Key {
+        name: "verbosity",
+        default: "0",
+        expected: "0, 1 or 2",
+        read: Read::Text(|it, text| set(&mut it.verbosity, number(text, 0..=2))),
+    },
+];
+
+impl Global {
+    /// With these keys, and the defaults of all others. `elsewhere` says where else a key belongs.
+    pub(super) fn read(
+        entries: &[Entry],
+        elsewhere: fn(&str) -> Option<&'static str>,
+        problems: &mut Problems,
+    ) -> Self {
+        let mut global = Self { memory_max: 0, verbosity: 0, memory_at: None };
+        keys::apply_defaults(KEYS, &mut global);
+        keys::apply(KEYS, "the section global", elsewhere, entries, &mut global, problems);
+        global.memory_at = keys::at(entries, "max_memory");
+        global
+    }
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self::read(&[], |_| None, &mut Problems::new(""))
+    }
+}
