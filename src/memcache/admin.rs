@@ -11,7 +11,7 @@ pub(super) fn understand(word: &[u8], line: &[u8], words: Words<'_>) -> Verdict 
     match word {
         b"version" => Verdict::Ask(Line::new(Verb::Version, 0..0, 0)),
         b"quit" => Verdict::Ask(Line::new(Verb::Quit, 0..0, 0)),
-        b"stats" => stats(words),
+        b"stats" => Verdict::Ask(Line::new(Verb::Stats, 0..0, 0)),
         b"flush_all" => flush_all(line, words, quiet),
         b"verbosity" => verbosity(line, words, quiet),
         // They are about the inside of one server; each would mean something else on many.
@@ -25,11 +25,6 @@ pub(super) fn understand(word: &[u8], line: &[u8], words: Words<'_>) -> Verdict 
         }
         _ => Verdict::Refuse { refusal: Refusal::Unknown, quiet },
     }
-}
-
-fn stats(mut words: Words<'_>) -> Verdict {
-    let argument = words.next().unwrap_or(0..0);
-    Verdict::Ask(Line::new(Verb::Stats, argument, 0))
 }
 
 /// `flush_all [delay] [noreply]`.

@@ -231,7 +231,7 @@ mod tests {
         }
         assert_eq!(refusal("watch fetchers"), Refusal::NotHere);
         assert_eq!(refusal("GET / HTTP/1.1"), Refusal::Http);
-        assert_eq!(ask("stats items").key, 6..11);
+        assert_eq!(ask("stats items").verb, Verb::Stats);
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Refusal {
 pub struct Line {
     /// The command.
     pub verb: Verb,
-    /// The (first) key, or the first word of a command without keys; empty when there is none.
+    /// The (first) key; empty when there is none.
     pub key: Range<usize>,
     /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
     pub head: usize,

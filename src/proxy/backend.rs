@@ -1,7 +1,7 @@
 //! One backend: its links, and its health, which is counted over all of them.
 
 use super::kind::Kind;
-use super::limits::{PROBE_PAUSE_MAX, PROBE_PAUSE_MIN, STABLE_AFTER};
+use super::limits::{PROBE_PAUSE_MIN, STABLE_AFTER};
 use super::link::LinkId;
 use crate::memcache::line::Verb;
 use crate::time::Time;
@@ -66,6 +66,8 @@ pub struct Policy {
     pub timeout: u64,
     /// Microseconds until a link that has not opened is given up.
     pub connect_timeout: u64,
+    /// The longest pause between two probes, microseconds.
+    pub probe_pause_max: u64,
     /// Failures in a row that make it down.
     pub failures_max: u32,
     /// Whether a retrieval that fails is told to be a miss.
@@ -158,9 +160,9 @@ impl Backend {
 
     /// The pause grows by half each time, with a tenth of chance.
     fn next_probe(&mut self, now: Time, jitter: u64) -> Time {
-        let pause = self.pause;
-        self.pause = (pause + pause / 2).min(PROBE_PAUSE_MAX);
-        now.after(pause + jitter % (pause / 10))
+        let pause = self.pause.min(self.policy.probe_pause_max);
+        self.pause = (pause + pause / 2).min(self.policy.probe_pause_max);
+        now.after(pause + jitter % (pause / 10).max(1))
     }
 }
 
@@ -168,9 +170,12 @@ impl Backend {
 mod tests {
     use super::*;
 
+    const PROBE_PAUSE_MAX: u64 = 30_000_000;
+
     const POLICY: Policy = Policy {
         timeout: 1,
         connect_timeout: 1,
+        probe_pause_max: PROBE_PAUSE_MAX,
         failures_max: 2,
         failed_get_is_miss: false,
         down_is_miss: false,

@@ -10,6 +10,8 @@ pub enum Close {
     Hangup,
     /// The system says so.
     Error(ErrorKind),
+    /// The name of its host is not known.
+    Unresolved,
     /// It could not be opened in time.
     ConnectTimeout,
     /// A request was not answered in time.
@@ -39,6 +41,7 @@ impl fmt::Display for Close {
         let text = match self {
             Self::Hangup => "connection closed by peer",
             Self::Error(kind) => return kind.fmt(f),
+            Self::Unresolved => "host name does not resolve",
             Self::ConnectTimeout => "connecting timed out",
             Self::Late => "requests timed out",
             Self::ProbeTimeout => "probe timed out",

@@ -46,9 +46,6 @@ pub const SPARE_BYTES_MAX: usize = 8 << 20;
 /// The first pause before a backend that is down is probed, microseconds.
 pub const PROBE_PAUSE_MIN: u64 = 1_000_000;
 
-/// The longest pause between two probes, microseconds.
-pub const PROBE_PAUSE_MAX: u64 = 30_000_000;
-
 /// A backend that stayed up for so long, microseconds, has its earlier failures forgotten.
 pub const STABLE_AFTER: u64 = 60_000_000;
 

@@ -128,6 +128,11 @@ impl<S> Link<S> {
         }
     }
 
+    /// The index of its backend.
+    pub fn backend(&self) -> usize {
+        self.backend
+    }
+
     /// Whether it carries requests.
     pub fn is_open(&self) -> bool {
         self.stage == Stage::Open
@@ -208,7 +213,8 @@ impl<S> Link<S> {
             Close::ValueRefused | Close::Retired | Close::Idle | Close::Memory | Close::Done => {
                 false
             }
-            Close::ConnectTimeout
+            Close::Unresolved
+            | Close::ConnectTimeout
             | Close::Late
             | Close::ProbeTimeout
             | Close::Silent

@@ -8,8 +8,10 @@ use super::kind::Kind;
 use super::link::Asked;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
+use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::line::{Refusal, Verb};
 use crate::memcache::request::Request;
+use crate::memcache::words::Words;
 use crate::stats::Text;
 use crate::time::Time;
 
@@ -143,16 +145,21 @@ impl<S> Proxy<S> {
         let Some(client) = self.clients.get_mut(id) else {
             return Slot::Nothing;
         };
-        let argument = client.input.slice(request.line.key.clone(), &mut self.scratch).to_vec();
+        let pool = client.pool;
+        let line = client.input.slice(0..request.line_len, &mut self.scratch).trim_ascii_end();
+        let mut words = Words::new(line, "stats".len());
+        let mut word = || words.next().map_or_else(Vec::new, |word| line[word].to_vec());
+        let (argument, second) = (word(), word());
         let mut text = Text::default();
         match argument.as_slice() {
             b"" => self.general_stats(&mut text, now),
             b"settings" => {
-                for (name, value) in &self.about.settings {
+                for (name, value) in self.about.settings.get(pool).into_iter().flatten() {
                     text.line(name, value);
                 }
             }
-            b"backends" => self.backend_stats(&mut text, now),
+            b"backends" => self.backend_stats(&mut text, pool, now),
+            b"route" => self.route_stats(&mut text, pool, &second),
             b"reset" => {
                 self.clients.counters = Default::default();
                 for backend in &mut self.links.backends {
@@ -188,8 +195,25 @@ impl<S> Proxy<S> {
         text.line("backends_up", up);
     }
 
-    fn backend_stats(&self, text: &mut Text, now: Time) {
-        for (at, backend) in self.links.backends.iter().enumerate() {
+    /// Where a key belongs: the operator's question at night.
+    fn route_stats(&self, text: &mut Text, pool: usize, key: &[u8]) {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return;
+        }
+        let route = route(&self.pools, pool, &self.links.backends, key);
+        let backend = &self.links.backends[route.backend];
+        text.line("pool", &self.pools[pool].name);
+        text.line("hash", self.pools[pool].hash(key));
+        text.line("backend", &backend.name);
+        text.line("state", if backend.is_up() { "up" } else { "down" });
+        if let Some(ttl) = route.ttl {
+            text.line("gutter_ttl", ttl);
+        }
+    }
+
+    fn backend_stats(&self, text: &mut Text, pool: usize, now: Time) {
+        for at in self.pools[pool].backends() {
+            let backend = &self.links.backends[at];
             let (state, since) = match backend.health {
                 Health::Up { since, .. } => ("up", since),
                 Health::Down { since, .. } => ("down", since),

@@ -47,6 +47,8 @@ use timers::Wake;
 
 /// What a pool is made of.
 pub struct PoolSetup {
+    /// Its name.
+    pub name: String,
     /// The names of its backends, in the order that the placement counts them in.
     pub backends: Vec<String>,
     /// Links for each backend.
@@ -76,8 +78,8 @@ pub struct About {
     pub started_at: u64,
     /// How many clients there may be.
     pub clients_max: usize,
-    /// What `stats settings` tells.
-    pub settings: Vec<(String, String)>,
+    /// What `stats settings` tells, for each pool.
+    pub settings: Vec<Vec<(String, String)>>,
     /// Bytes of buffers that the proxy may use.
     pub memory_max: usize,
 }

@@ -28,6 +28,8 @@ pub enum OnDown {
 
 /// A pool.
 pub(super) struct Pool {
+    /// As the operator named it.
+    pub(super) name: String,
     placement: Placement,
     scheme: Scheme,
     nodes: Vec<Node>,
@@ -55,10 +57,19 @@ pub(super) struct Route {
 
 impl Pool {
     pub(super) fn new(setup: PoolSetup, first_backend: usize) -> Result<Self, BuildError> {
-        let PoolSetup { scheme, nodes, on_down, client_limits, clients_max, idle_timeout, .. } =
-            setup;
+        let PoolSetup {
+            name,
+            scheme,
+            nodes,
+            on_down,
+            client_limits,
+            clients_max,
+            idle_timeout,
+            ..
+        } = setup;
         let placement = Placement::build(&scheme, &nodes)?;
         Ok(Self {
+            name,
             placement,
             scheme,
             nodes,
@@ -75,6 +86,11 @@ impl Pool {
     #[inline]
     fn backend(&self, key: &[u8]) -> usize {
         self.first_backend + self.placement.place(key)
+    }
+
+    /// What decides where a key belongs.
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        self.placement.hash(key)
     }
 
     /// Its backends, among all.

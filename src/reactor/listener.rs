@@ -1,10 +1,11 @@
 //! Accepting clients, and pausing when there can be no more.
 
-use super::{Reactor, Source, watch};
+use super::address::Acceptor;
+use super::{Reactor, Source};
 use crate::proxy::close::Close;
 use crate::time::Time;
 use log::warn;
-use mio::net::TcpListener;
+use mio::Interest;
 use std::io::ErrorKind;
 
 /// Clients accepted at once, so that a flood of them leaves room for those who are there.
@@ -15,10 +16,23 @@ const ACCEPT_PAUSE: u64 = 200_000;
 
 /// A listening socket.
 pub(super) struct Listener {
-    pub(super) socket: TcpListener,
+    pub(super) socket: Acceptor,
+    /// What is left in the file system when it is closed.
+    pub(super) path: Option<String>,
     pub(super) pool: usize,
     /// Clients may be waiting to be accepted.
     pub(super) ready: bool,
+}
+
+impl Listener {
+    /// Listens no more.
+    pub(super) fn close(self) {
+        if let Some(path) = self.path
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            warn!("cannot remove {path}: {error}");
+        }
+    }
 }
 
 impl Reactor {
@@ -43,13 +57,14 @@ impl Reactor {
     fn accept_one(&mut self, at: usize, now: Time) {
         let listener = &mut self.listeners[at];
         match listener.socket.accept() {
-            Ok((socket, _)) => {
+            Ok(socket) => {
                 let id = self.proxy.open_client(listener.pool, socket, now);
                 let Some(client) = self.proxy.client(id) else {
                     return;
                 };
                 let token = Source::Client(id).into();
-                if let Err(error) = watch(&self.poll, &mut client.socket, token) {
+                let both = Interest::READABLE | Interest::WRITABLE;
+                if let Err(error) = self.poll.registry().register(&mut client.socket, token, both) {
                     self.proxy.close_client(id, Close::Error(error.kind()));
                 }
             }

@@ -2,8 +2,14 @@
 //! and the core's rings, tells the core the time, and writes once a tick whatever the tick
 //! produced.
 
-mod listener;
 mod socket;
+
+mod address;
+mod names;
+
+mod target;
+
+mod listener;
 mod start;
 
 pub use start::StartError;
@@ -17,12 +23,13 @@ use crate::time::Time;
 use listener::Listener;
 use log::info;
 use mio::event::Event;
-use mio::net::{TcpStream, UnixStream};
+use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
-use socket::Filled;
+use names::Names;
+use socket::{Filled, Socket};
 use std::io::{self, ErrorKind, Read};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use target::Target;
 
 /// Events taken from the kernel at once.
 const EVENTS_MAX: usize = 1024;
@@ -33,15 +40,18 @@ enum Source {
     Link(LinkId),
     Listener(usize),
     Signal,
+    Names,
 }
 
 /// The reactor: one thread, one loop.
 pub struct Reactor {
     poll: Poll,
-    proxy: Proxy<TcpStream>,
+    proxy: Proxy<Socket>,
     listeners: Vec<Listener>,
-    /// The addresses of the backends, in the core's order.
-    backends: Vec<SocketAddr>,
+    /// Where the backends are, in the core's order.
+    backends: Vec<Target>,
+    /// Looks their names up; there when one has a name.
+    names: Option<Names>,
     /// Bytes come out of it when the process is told to end.
     signals: UnixStream,
     epoch: Instant,
@@ -109,6 +119,7 @@ impl Reactor {
                 self.accept(now);
             }
             Source::Signal => self.stop(now),
+            Source::Names => self.names_found(),
         }
     }
 
@@ -163,10 +174,13 @@ impl Reactor {
         };
         socket::note(&mut link.readiness, event);
         if !link.is_open() {
-            let connected = link.socket.as_ref().map(socket::is_connected);
-            match connected {
+            let backend = link.backend();
+            match link.socket.as_ref().map(Socket::is_connected) {
                 Some(Ok(true)) => self.proxy.link_connected(id),
-                Some(Err(why)) => return self.proxy.close_link(id, why, now),
+                Some(Err(why)) => {
+                    self.backends[backend].failed();
+                    return self.proxy.close_link(id, why, now);
+                }
                 Some(Ok(false)) | None => return,
             }
         }
@@ -198,12 +212,24 @@ impl Reactor {
     fn connect(&mut self, now: Time) {
         for (id, backend) in self.proxy.take_wanted() {
             let token = Source::Link(id).into();
-            let opened = socket::connect(self.backends[backend])
-                .and_then(|mut socket| watch(&self.poll, &mut socket, token).map(|()| socket));
+            let target = &mut self.backends[backend];
+            let opened = target.connect(backend, self.names.as_ref(), now).and_then(|socket| {
+                watch(&self.poll, socket, token).map_err(|error| Close::Error(error.kind()))
+            });
             match opened {
                 Ok(socket) => self.proxy.link_connecting(id, socket),
-                Err(error) => self.proxy.close_link(id, Close::Error(error.kind()), now),
+                Err(why) => {
+                    target.failed();
+                    self.proxy.close_link(id, why, now);
+                }
             }
+        }
+    }
+
+    /// Names of backends were looked up.
+    fn names_found(&mut self) {
+        for (backend, found) in self.names.iter().flat_map(Names::answers) {
+            self.backends[backend].found(found);
         }
     }
 
@@ -226,7 +252,9 @@ impl Reactor {
         }
         info!("stopping: {} clients are connected", self.proxy.clients_len());
         self.ends_at = Some(now.after(self.timeout));
-        self.listeners.clear();
+        for listener in self.listeners.drain(..) {
+            listener.close();
+        }
         self.accept_at = None;
         self.proxy.stop();
         for id in self.proxy.client_ids() {
@@ -245,8 +273,9 @@ impl Reactor {
 
 /// Registered once, for both directions and for life: events are edge-triggered, so interest that
 /// is not wanted costs nothing, and no connection ever pays for a second epoll_ctl.
-fn watch(poll: &Poll, socket: &mut TcpStream, token: Token) -> io::Result<()> {
-    poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
+fn watch(poll: &Poll, mut socket: Socket, token: Token) -> io::Result<Socket> {
+    poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+    Ok(socket)
 }
 
 /// Two bits of kind below the key, so that a token is never ambiguous and never outlives its
@@ -257,7 +286,8 @@ impl From<Source> for Token {
             Source::Client(id) => Key::from(id).to_bits() | 1,
             Source::Link(id) => Key::from(id).to_bits() | 2,
             Source::Signal => 0,
-            Source::Listener(at) => (at as u64 + 1) << 2,
+            Source::Names => 1 << 2,
+            Source::Listener(at) => (at as u64 + 2) << 2,
         };
         Self(bits as usize)
     }
@@ -269,8 +299,11 @@ impl From<Token> for Source {
         match (bits & 3, Key::from_bits(bits)) {
             (1, Some(key)) => Self::Client(key.into()),
             (2, Some(key)) => Self::Link(key.into()),
-            _ if bits >= 4 => Self::Listener((bits >> 2) as usize - 1),
-            _ => Self::Signal,
+            _ => match bits >> 2 {
+                0 => Self::Signal,
+                1 => Self::Names,
+                at => Self::Listener(at as usize - 2),
+            },
         }
     }
 }

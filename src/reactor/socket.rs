@@ -1,15 +1,20 @@
-//! Sockets: how they are opened, read and written.
+//! Sockets of both kinds: how they are read and written.
 
 use crate::proxy::client::{Fillable, Readiness};
 use crate::proxy::close::Close;
 use crate::ring::Ring;
-use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, Type};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use mio::event::{Event, Source};
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// A connection to a client or to a backend.
+pub(super) enum Socket {
+    /// Over a network.
+    Tcp(TcpStream),
+    /// Within this host.
+    Unix(UnixStream),
+}
 
 /// What became of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,45 +25,74 @@ pub(super) enum Filled {
     Ended,
 }
 
-/// A socket that listens. What it accepts inherits `TCP_NODELAY` from it (Linux), which saves a
-/// system call for each client.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket =
-        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(TcpListener::from_std(socket.into()))
+/// Calls the same method of whatever socket it is.
+macro_rules! on {
+    ($socket:expr, $it:ident => $call:expr) => {
+        match $socket {
+            Socket::Tcp($it) => $call,
+            Socket::Unix($it) => $call,
+        }
+    };
 }
 
-/// A socket that is being connected.
-pub(super) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Whether a socket that was being connected now is.
-pub(super) fn is_connected(socket: &TcpStream) -> Result<bool, Close> {
-    if let Ok(Some(error)) | Err(error) = socket.take_error() {
-        return Err(Close::Error(error.kind()));
+impl Socket {
+    /// The error that the system has noted for it.
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        on!(self, it => it.take_error())
     }
-    match socket.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(Close::Error(error.kind())),
+
+    /// Whether it was being connected and now is.
+    pub(super) fn is_connected(&self) -> Result<bool, Close> {
+        if let Ok(Some(error)) | Err(error) = self.take_error() {
+            return Err(Close::Error(error.kind()));
+        }
+        match on!(self, it => it.peer_addr().map(|_| ())) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(Close::Error(error.kind())),
+        }
+    }
+
+    /// One piece is cheaper to read than two: the kernel then has no vector to copy.
+    fn fill_once(&mut self, input: &mut Ring) -> io::Result<usize> {
+        let [mut first, second] = input.spare();
+        if second.is_empty() {
+            return on!(self, it => it.read(&mut first));
+        }
+        let mut pieces: [IoSliceMut<'_>; 2] = [first, second];
+        on!(self, it => it.read_vectored(&mut pieces))
+    }
+
+    fn spill_once(&mut self, output: &Ring) -> io::Result<usize> {
+        let pieces: [IoSlice<'_>; 2] = output.io_slices();
+        if pieces[1].is_empty() {
+            return on!(self, it => it.write(&pieces[0]));
+        }
+        on!(self, it => it.write_vectored(&pieces))
+    }
+}
+
+impl Source for Socket {
+    fn register(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        on!(self, it => it.register(to, token, interests))
+    }
+
+    fn reregister(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        on!(self, it => it.reregister(to, token, interests))
+    }
+
+    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+        on!(self, it => it.deregister(from))
     }
 }
 
 /// Reads until the ring is full or the socket is dry. A short read means that the kernel has no
 /// more, unless the peer has ended: that was announced once, so the end has to be read too.
-pub(super) fn fill(from: Fillable<'_, TcpStream>) -> Result<Filled, Close> {
+pub(super) fn fill(from: Fillable<'_, Socket>) -> Result<Filled, Close> {
     let Fillable { socket, input, readiness, bytes } = from;
     while input.free() > 0 {
         let asked = input.free();
-        match read(socket, input) {
+        match socket.fill_once(input) {
             Ok(0) => {
                 readiness.readable = false;
                 return Ok(Filled::Ended);
@@ -83,9 +117,9 @@ pub(super) fn fill(from: Fillable<'_, TcpStream>) -> Result<Filled, Close> {
 }
 
 /// Writes until the ring is empty or the socket is full. Says whether the ring is empty.
-pub(super) fn spill(socket: &mut TcpStream, output: &mut Ring) -> Result<bool, Close> {
+pub(super) fn spill(socket: &mut Socket, output: &mut Ring) -> Result<bool, Close> {
     while !output.is_empty() {
-        match write(socket, output) {
+        match socket.spill_once(output) {
             Ok(0) => return Err(Close::Error(ErrorKind::WriteZero)),
             Ok(count) => output.consume(count),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -96,25 +130,8 @@ pub(super) fn spill(socket: &mut TcpStream, output: &mut Ring) -> Result<bool, C
     Ok(true)
 }
 
-/// One piece is cheaper to read than two: the kernel then has no vector to copy.
-fn read(socket: &mut TcpStream, input: &mut Ring) -> io::Result<usize> {
-    let [mut first, second] = input.spare();
-    if second.is_empty() {
-        return socket.read(&mut first);
-    }
-    socket.read_vectored(&mut [first, second])
-}
-
-fn write(socket: &mut TcpStream, output: &Ring) -> io::Result<usize> {
-    let [first, second] = output.io_slices();
-    if second.is_empty() {
-        return socket.write(&first);
-    }
-    socket.write_vectored(&[first, second])
-}
-
 /// What an event says of a socket.
-pub(super) fn note(readiness: &mut Readiness, event: &mio::event::Event) {
+pub(super) fn note(readiness: &mut Readiness, event: &Event) {
     readiness.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
     readiness.ended |= event.is_read_closed() || event.is_error();
 }

@@ -1,20 +1,22 @@
 //! From a configuration to a reactor that is ready to run: the part that may block, and may fail.
 
+use super::address::{Acceptor, listen_tcp, listen_unix};
 use super::listener::Listener;
-use super::{Reactor, Source, socket};
+use super::names::{Names, look_up};
+use super::target::Target;
+use super::{Reactor, Source};
 use crate::config::address::{Address, Listen, Server};
 use crate::config::endpoint::Endpoint;
-use crate::config::{Config, OnDown, OnError, PoolConfig};
+use crate::config::{self, Config, OnDown, OnError, PoolConfig};
 use crate::proxy::{self, About, Limits, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
 use mio::net::UnixStream;
-use mio::{Interest, Poll};
+use mio::{Interest, Poll, Waker};
 use rlimit::Resource;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Descriptors that are neither clients nor links: standard streams, epoll, signals, and some to
@@ -32,19 +34,15 @@ impl Reactor {
         let descriptors = raise_descriptors();
         let poll = Poll::new().map_err(|error| failed("epoll", &error))?;
         let signals = watch_signals(&poll).map_err(|error| failed("signals", &error))?;
-        let mut backends = Vec::new();
-        let mut setups = Vec::new();
-        let mut listeners = Vec::new();
-        for (pool, settings) in config.pools.iter().enumerate() {
-            for server in &settings.servers {
-                match &server.address {
-                    Address::Tcp(endpoint) => backends.push(resolve(endpoint, "--servers")?),
-                    Address::Unix(path) => return Err(unsupported(path)),
-                }
-            }
-            setups.push(setup(settings));
-            listeners.push(listen(&poll, pool, settings)?);
-        }
+        let setups = config.pools.iter().map(setup).collect();
+        let backends = targets(config)?;
+        let names = names(&poll, &backends).map_err(|error| failed("names", &error))?;
+        let listeners = config
+            .pools
+            .iter()
+            .enumerate()
+            .map(|(pool, settings)| listen(&poll, pool, settings))
+            .collect::<Result<Vec<_>, _>>()?;
         let links: usize = config.pools.iter().map(|pool| pool.links * pool.servers.len()).sum();
         // A link that is replaced may still be there when the new one is opened.
         let reserved = DESCRIPTORS_RESERVED + listeners.len() + 2 * links;
@@ -60,6 +58,7 @@ impl Reactor {
             proxy,
             listeners,
             backends,
+            names,
             signals,
             epoch,
             accept_at: None,
@@ -88,11 +87,13 @@ fn announce(config: &Config) {
 
 fn setup(pool: &PoolConfig) -> PoolSetup {
     PoolSetup {
+        name: pool.name.clone(),
         backends: pool.servers.iter().map(Server::label).collect(),
         links: pool.links,
         policy: Policy {
             timeout: pool.timeout * 1000,
             connect_timeout: pool.connect_timeout * 1000,
+            probe_pause_max: pool.server_retry_timeout * 1000,
             failures_max: pool.server_failure_limit,
             failed_get_is_miss: pool.on_error == OnError::Miss,
             down_is_miss: pool.on_down == OnDown::Miss,
@@ -116,26 +117,7 @@ fn setup(pool: &PoolConfig) -> PoolSetup {
 /// What `stats` and `stats settings` tell, in memcached's names where it has some.
 fn about(config: &Config, clients_max: usize) -> About {
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
-    let mut settings = vec![
-        ("maxconns".to_string(), clients_max.to_string()),
-        ("num_threads".into(), "1".into()),
-        ("verbosity".into(), config.verbosity.to_string()),
-    ];
-    for pool in &config.pools {
-        match &pool.listen {
-            Listen::Tcp(Endpoint { host, port }) => {
-                settings.push(("tcpport".into(), port.to_string()));
-                settings.push(("inter".into(), host.clone()));
-            }
-            Listen::Unix { path, .. } => settings.push(("domain_socket".into(), path.clone())),
-        }
-        settings.push(("item_size_max".into(), pool.value_bytes_max.to_string()));
-        settings.push(("timeout".into(), pool.timeout.to_string()));
-        settings.push(("connect_timeout".into(), pool.connect_timeout.to_string()));
-        settings.push(("server_connections".into(), pool.links.to_string()));
-        settings.push(("server_failure_limit".into(), pool.server_failure_limit.to_string()));
-        settings.push(("on_error".into(), pool.on_error.name().into()));
-    }
+    let settings = config.pools.iter().map(|pool| settings(config, pool, clients_max)).collect();
     About {
         pid: std::process::id(),
         started_at,
@@ -145,42 +127,105 @@ fn about(config: &Config, clients_max: usize) -> About {
     }
 }
 
-fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {
-    let at = match &settings.listen {
-        Listen::Tcp(endpoint) => endpoint,
-        Listen::Unix { path, .. } => return Err(unsupported(path)),
+fn settings(config: &Config, pool: &PoolConfig, clients_max: usize) -> Vec<(String, String)> {
+    let (name, address) = match &pool.listen {
+        Listen::Tcp(endpoint) => ("inter", endpoint.host.clone()),
+        Listen::Unix { path, .. } => ("domain_socket", path.clone()),
     };
-    let address = resolve(at, "--bind")?;
-    let mut socket = socket::listen(address).map_err(|error| {
-        let expected = "--bind expects an address of this host, --port one that is free";
+    let port = match &pool.listen {
+        Listen::Tcp(endpoint) => endpoint.port,
+        Listen::Unix { .. } => 0,
+    };
+    let maxconns = match pool.client_connections {
+        0 => clients_max,
+        most => most.min(clients_max),
+    };
+    let rows: [(&str, String); 15] = [
+        ("maxbytes", config.memory_max.to_string()),
+        ("maxconns", maxconns.to_string()),
+        ("tcpport", port.to_string()),
+        ("udpport", "0".into()),
+        (name, address),
+        ("verbosity", config.verbosity.to_string()),
+        ("num_threads", "1".into()),
+        ("item_size_max", pool.value_bytes_max.to_string()),
+        ("pool", pool.name.clone()),
+        ("placement", pool.scheme.to_string()),
+        ("timeout", pool.timeout.to_string()),
+        ("connect_timeout", pool.connect_timeout.to_string()),
+        ("server_connections", pool.links.to_string()),
+        ("server_failure_limit", pool.server_failure_limit.to_string()),
+        ("on_error", pool.on_error.name().into()),
+    ];
+    rows.into_iter().map(|(name, value)| (name.into(), value)).collect()
+}
+
+fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {
+    let (mut socket, path) = match &settings.listen {
+        Listen::Tcp(endpoint) => (listen_on_port(endpoint, settings)?, None),
+        Listen::Unix { path, mode } => {
+            let socket = listen_unix(path, *mode, settings.backlog).map_err(|error| {
+                StartError(format!(
+                    "cannot listen on {path}: {error}; expected a path that is free"
+                ))
+            })?;
+            info!("listening on {path}");
+            (Acceptor::Unix(socket), Some(path.clone()))
+        }
+    };
+    let token = Source::Listener(pool).into();
+    let registered = match &mut socket {
+        Acceptor::Tcp(socket) => poll.registry().register(socket, token, Interest::READABLE),
+        Acceptor::Unix(socket) => poll.registry().register(socket, token, Interest::READABLE),
+    };
+    registered.map_err(|error| failed("epoll", &error))?;
+    Ok(Listener { socket, path, pool, ready: true })
+}
+
+fn listen_on_port(at: &Endpoint, settings: &PoolConfig) -> Result<Acceptor, StartError> {
+    let addresses = look_up(&at.host, at.port)
+        .map_err(|error| StartError(format!("cannot resolve \"{}\": {error}", at.host)))?;
+    let PoolConfig { backlog, reuseport, tcpkeepalive, .. } = *settings;
+    let socket = listen_tcp(addresses[0], backlog, reuseport, tcpkeepalive).map_err(|error| {
+        let expected = "expected an address of this host and a port that is free";
         StartError(format!("cannot listen on {at}: {error}; {expected}"))
     })?;
-    poll.registry()
-        .register(&mut socket, Source::Listener(pool).into(), Interest::READABLE)
-        .map_err(|error| failed("epoll", &error))?;
-    let bound = socket.local_addr().unwrap_or(address);
+    let bound = socket.local_addr().unwrap_or(addresses[0]);
     info!("listening on {bound}");
     if bound.ip().is_unspecified() {
         warn!("{bound} is open to everybody who can reach this host");
     } else if bound.ip().is_loopback() {
         info!("only this host can reach it; to open it to others: --bind 0.0.0.0, or one address");
     }
-    Ok(Listener { socket, pool, ready: true })
+    Ok(Acceptor::Tcp(socket))
 }
 
-fn unsupported(path: &str) -> StartError {
-    StartError(format!("{path}: unix sockets are not supported yet; expected HOST:PORT"))
+/// The backends, their names looked up once. One that is not found is tried again, unless somebody
+/// watches who may have mistyped it.
+fn targets(config: &Config) -> Result<Vec<Target>, StartError> {
+    let servers = config.pools.iter().flat_map(|pool| &pool.servers);
+    servers.map(|server| target(&server.address, &config.source)).collect()
 }
 
-/// The first address of a name.
-fn resolve(endpoint: &Endpoint, flag: &str) -> Result<SocketAddr, StartError> {
-    let wrong = |error: String| {
-        StartError(format!("{flag}: cannot resolve \"{}\": {error}", endpoint.host))
+fn target(address: &Address, source: &config::Source) -> Result<Target, StartError> {
+    let found = match address {
+        Address::Unix(_) => Ok(Vec::new()),
+        Address::Tcp(endpoint) => look_up(&endpoint.host, endpoint.port),
     };
-    let mut addresses = (endpoint.host.as_str(), endpoint.port)
-        .to_socket_addrs()
-        .map_err(|error| wrong(error.to_string()))?;
-    addresses.next().ok_or_else(|| wrong("it has no address".into()))
+    match found {
+        Err(error) if *source == config::Source::Flags => {
+            Err(StartError(format!("--servers: cannot resolve \"{address}\": {error}")))
+        }
+        found => Ok(Target::new(address, found)),
+    }
+}
+
+/// What looks names up, when there are any.
+fn names(poll: &Poll, targets: &[Target]) -> io::Result<Option<Names>> {
+    if !targets.iter().any(Target::has_name) {
+        return Ok(None);
+    }
+    Names::start(Waker::new(poll.registry(), Source::Names.into())?).map(Some)
 }
 
 /// Raises the soft limit of open files to the hard limit. Returns what it is then.

@@ -294,11 +294,13 @@ impl World {
 fn setup(backends: usize, on_down: OnDown, rng: &mut Rng) -> PoolSetup {
     let node = |at| Node { host: "10.0.0.1".into(), port: 11211 + at, weight: 1, name: None };
     PoolSetup {
+        name: "simulated".into(),
         backends: (0..backends).map(|at| format!("backend{at}")).collect(),
         links: 1 + rng.below(3),
         policy: Policy {
             timeout: TIMEOUT,
             connect_timeout: TIMEOUT,
+            probe_pause_max: 2_000_000,
             failures_max: 2,
             failed_get_is_miss: false,
             down_is_miss: rng.one_in(8),
