@@ -51,6 +51,13 @@ impl Ring {
         self.bytes[self.wrap(self.head + at)]
     }
 
+    /// The bytes from the head on, as far as they do not wrap.
+    #[inline]
+    pub fn front(&self) -> &[u8] {
+        let end = (self.head + self.len).min(self.bytes.len());
+        &self.bytes[self.head..end]
+    }
+
     /// The bytes of `range`, in one or two pieces.
     #[inline]
     pub fn pieces(&self, range: Range<usize>) -> (&[u8], &[u8]) {
@@ -156,11 +163,20 @@ impl Ring {
     }
 
     /// Makes room for `total` bytes, those that are held included.
-    #[cold]
+    #[inline]
     pub fn reserve(&mut self, stock: &mut Stock, total: usize) {
         if total <= self.bytes.len() {
             return;
         }
+        if self.bytes.is_empty() {
+            self.bytes = stock.lend(total);
+        } else {
+            self.grow(stock, total);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, stock: &mut Stock, total: usize) {
         let mut bytes = stock.lend(total);
         let (first, second) = self.pieces(0..self.len);
         bytes[..first.len()].copy_from_slice(first);

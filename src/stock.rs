@@ -37,7 +37,20 @@ impl Stock {
     }
 
     /// A buffer of at least `bytes`. Its content is whatever it was.
+    #[inline]
     pub fn lend(&mut self, bytes: usize) -> Box<[u8]> {
+        // Most are of the smallest size.
+        if bytes <= BUFFER_BYTES_MIN
+            && let Some(buffer) = self.shelves[0].pop()
+        {
+            self.lent += BUFFER_BYTES_MIN;
+            self.kept -= BUFFER_BYTES_MIN;
+            return buffer;
+        }
+        self.lend_any(bytes)
+    }
+
+    fn lend_any(&mut self, bytes: usize) -> Box<[u8]> {
         let size = rounded(bytes);
         self.lent += size;
         match self.shelves.get_mut(shelf(size)).and_then(Vec::pop) {
@@ -50,6 +63,7 @@ impl Stock {
     }
 
     /// Takes a buffer that `lend` gave.
+    #[inline]
     pub fn give_back(&mut self, buffer: Box<[u8]>) {
         let size = buffer.len();
         if size == 0 {

@@ -130,6 +130,17 @@ impl Line {
     }
 }
 
+/// A whole request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What its line says.
+    pub line: Line,
+    /// Bytes of its line, with the line end.
+    pub line_len: usize,
+    /// Bytes of all of it.
+    pub len: usize,
+}
+
 /// What is to be done about a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

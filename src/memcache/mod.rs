@@ -18,6 +18,8 @@ mod meta;
 pub mod expiry;
 pub mod grammar;
 
+mod quick;
+
 pub mod reply;
 pub mod request;
 

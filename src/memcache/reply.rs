@@ -2,6 +2,7 @@
 //! word, never by what was asked.
 
 use super::number::unsigned;
+use super::quick;
 use super::words::Words;
 use super::{KEY_BYTES_MAX, Malformed, REPLY_LINE_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::ring::Ring;
@@ -133,51 +134,58 @@ impl ReplyParser {
         joined: bool,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<Reply>, Malformed> {
-        loop {
-            let start = match &mut self.value {
-                None => 0,
-                Some(value) => {
-                    if !value.is_whole(input)? {
-                        return Ok(None);
-                    }
-                    if value.alone {
-                        let len = value.end;
-                        self.value = None;
-                        return Ok(Some(self.reply(Form::Line(Word::MetaValue), 0..0, len)));
-                    }
-                    if !joined {
-                        let value = self.value.take().ok_or(Malformed)?;
-                        return Ok(Some(self.reply(Form::Value, value.key, value.end)));
-                    }
-                    value.end
-                }
-            };
-            let Some(end) = self.line_end(input, start)? else {
-                return Ok(None);
-            };
-            let [line @ .., b'\r', b'\n'] = input.slice(start..end, scratch) else {
-                return Err(Malformed);
-            };
-            if line.starts_with(b"VALUE ") {
-                if self.value.is_some() {
-                    return Err(Malformed);
-                }
-                self.value = Some(Value::announced(line, end)?);
-                continue;
-            }
-            if line.starts_with(b"VA ") && self.value.is_none() {
-                self.value = Some(Value::announced_alone(line, end)?);
-                continue;
-            }
-            let value = self.value.take();
-            let form = match (line, &value) {
-                (b"END", None) => Form::End,
-                (b"END", Some(_)) => Form::Hit,
-                _ => Form::Line(Word::of(line)?),
-            };
-            let key = value.map_or(0..0, |value| value.key);
-            return Ok(Some(self.reply(form, key, end)));
+        if self.value.is_none()
+            && self.scanned == 0
+            && let Some(announced) = quick::value(input.front())
+        {
+            self.value = Some(Value::of(announced)?);
         }
+        if let Some(value) = &mut self.value {
+            if !value.is_whole(input)? {
+                return Ok(None);
+            }
+            let (key, len) = (value.key.clone(), value.end);
+            if value.alone {
+                return Ok(Some(self.reply(Form::Line(Word::MetaValue), key, len)));
+            }
+            if !joined {
+                return Ok(Some(self.reply(Form::Value, key, len)));
+            }
+            if input.has(len, b"END\r\n") {
+                return Ok(Some(self.reply(Form::Hit, key, len + 5)));
+            }
+        }
+        self.line(input, joined, scratch)
+    }
+
+    /// Goes on with a line: the first one, or the one behind a value.
+    fn line(
+        &mut self,
+        input: &Ring,
+        joined: bool,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Reply>, Malformed> {
+        let start = self.value.as_ref().map_or(0, |value| value.end);
+        let Some(end) = self.line_end(input, start)? else {
+            return Ok(None);
+        };
+        let [line @ .., b'\r', b'\n'] = input.slice(start..end, scratch) else {
+            return Err(Malformed);
+        };
+        if self.value.is_none() && line.starts_with(b"VA") {
+            self.value = Some(match line.starts_with(b"VALUE ") {
+                true => Value::announced(line, end)?,
+                false => Value::announced_alone(line, end)?,
+            });
+            return self.advance(input, joined, scratch);
+        }
+        let key = self.value.as_ref().map_or(0..0, |value| value.key.clone());
+        let form = match (line, &self.value) {
+            (b"END", None) => Form::End,
+            (b"END", Some(_)) => Form::Hit,
+            _ => Form::Line(Word::of(line)?),
+        };
+        Ok(Some(self.reply(form, key, end)))
     }
 
     /// Bytes that the ring must hold before the parser can go on, as far as it knows.
@@ -186,7 +194,7 @@ impl ReplyParser {
     }
 
     fn reply(&mut self, form: Form, key: Range<usize>, len: usize) -> Reply {
-        self.scanned = 0;
+        *self = Self::default();
         Reply { form, key, len }
     }
 
@@ -207,6 +215,14 @@ impl ReplyParser {
 }
 
 impl Value {
+    fn of(announced: quick::Announced) -> Result<Self, Malformed> {
+        let quick::Announced { key, line_len, value } = announced;
+        if value > VALUE_BYTES_MAX {
+            return Err(Malformed);
+        }
+        Ok(Self { key, end: line_len + value + 2, checked: false, alone: false })
+    }
+
     /// `VALUE key flags bytes [cas]`, a line that ends at `line_end`. A cas number may be missing
     /// where one was asked for: some servers have none.
     fn announced(line: &[u8], line_end: usize) -> Result<Self, Malformed> {
@@ -226,7 +242,9 @@ impl Value {
 
     /// `VA bytes flag*`.
     fn announced_alone(line: &[u8], line_end: usize) -> Result<Self, Malformed> {
-        let bytes = Words::new(line, "VA ".len()).next().ok_or(Malformed)?;
+        let rest = line.strip_prefix(b"VA ").ok_or(Malformed)?;
+        let bytes = Words::new(rest, 0).next().ok_or(Malformed)?;
+        let line = rest;
         let end = line_end + value_len(&line[bytes])?;
         Ok(Self { key: 0..0, end, checked: false, alone: true })
     }

@@ -1,8 +1,8 @@
 //! Finds where one request of a client ends, and what it asks.
 
 use super::grammar;
-use super::line::{Line, Refusal, Verdict};
-use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX};
+use super::line::{Line, Refusal, Request, Verdict};
+use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, quick};
 use crate::ring::Ring;
 use crate::scan;
 
@@ -35,17 +35,6 @@ pub enum Step {
     Endless,
 }
 
-/// A whole request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// What its line says.
-    pub line: Line,
-    /// Bytes of its line, with the line end.
-    pub line_len: usize,
-    /// Bytes of all of it.
-    pub len: usize,
-}
-
 /// The state machine.
 #[derive(Debug)]
 pub struct RequestParser {
@@ -74,6 +63,11 @@ impl RequestParser {
 
     /// Goes on where it stopped. `scratch` is used when a line wraps around the ring's end.
     pub fn advance(&mut self, input: &Ring, scratch: &mut Vec<u8>) -> Step {
+        if matches!(self.state, State::Line { scanned: 0, .. })
+            && let Some(request) = quick::request(input.front(), self.value_bytes_max)
+        {
+            return Step::Request(request);
+        }
         match &mut self.state {
             State::Line { scanned, odd } => match line_end(input, scanned, odd) {
                 Some(end) => {

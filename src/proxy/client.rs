@@ -2,7 +2,8 @@
 
 use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX, TYPICAL_REPLY_BYTES};
 use super::replies::{Place, Replies, Slot};
-use crate::memcache::request::{Request, RequestParser};
+use crate::memcache::line::Request;
+use crate::memcache::request::RequestParser;
 use crate::ring::Ring;
 use crate::stats::Counters;
 use crate::stock::Stock;

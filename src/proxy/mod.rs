@@ -28,8 +28,7 @@ pub use pool::OnDown;
 
 use crate::hash::{BuildError, Node, Scheme};
 use crate::memcache::expiry;
-use crate::memcache::line::Line;
-use crate::memcache::request::Request;
+use crate::memcache::line::{Line, Request};
 use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;

@@ -24,8 +24,8 @@ use super::link::{Asked, LinkId, Stage};
 use super::local::Next;
 use super::pool::{Route, placed_by, route};
 use super::replies::{Dropped, Slot};
-use crate::memcache::line::Refusal;
-use crate::memcache::request::{Request, Step};
+use crate::memcache::line::{Refusal, Request};
+use crate::memcache::request::Step;
 use crate::memcache::words::Words;
 use crate::time::Time;
 
@@ -64,6 +64,11 @@ impl<S> Proxy<S> {
         client.wanted = 0;
         if let Some(gathering) = client.gathering.take() {
             return self.gather(id, gathering, now);
+        }
+        if client.input.is_empty() {
+            client.wanted = 1;
+            client.input.release(stock);
+            return Next::Rest;
         }
         match client.parser.advance(&client.input, scratch) {
             Step::Partial { total } => {

@@ -1,0 +1,104 @@
+//! The commonest lines in one look: `get key`, `set key flags exptime bytes` and `VALUE key flags
+//! bytes`, when they are all there and nothing about them is odd. Whatever is not recognized here
+//! goes the long way, and means the same: the tests of the parsers compare the two.
+
+use super::KEY_BYTES_MAX;
+use super::line::{Line, Request, Verb};
+use crate::scan;
+use std::ops::Range;
+
+/// No number of more digits is looked at here: it might not fit.
+const DIGITS_MAX: usize = 18;
+
+/// A `get` of one key, or a `set` with its value, at the head of `bytes`.
+#[inline]
+pub(super) fn request(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
+    match bytes {
+        [b'g', b'e', b't', b' ', ..] => get(bytes),
+        [b's', b'e', b't', b' ', ..] => set(bytes, value_bytes_max),
+        _ => None,
+    }
+}
+
+fn get(bytes: &[u8]) -> Option<Request> {
+    let key = word(bytes, 4)?;
+    let head = key.end;
+    is_line_end(bytes, head).then(|| Request {
+        line: Line::new(Verb::Get, key, head),
+        line_len: head + 2,
+        len: head + 2,
+    })
+}
+
+fn set(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
+    let key = word(bytes, 4)?;
+    let (_, end) = number(bytes, key.end)?;
+    let (_, end) = number(bytes, end)?;
+    let (value, head) = number(bytes, end)?;
+    let value = value as usize;
+    let line_len = head + 2;
+    let whole = is_line_end(bytes, head)
+        && value <= value_bytes_max
+        && bytes.len() >= line_len + value + 2
+        && is_line_end(bytes, line_len + value);
+    whole.then(|| Request {
+        line: Line { value: Some(value), ..Line::new(Verb::Set, key, head) },
+        line_len,
+        len: line_len + value + 2,
+    })
+}
+
+/// What a `VALUE` line says.
+pub(super) struct Announced {
+    /// The key.
+    pub(super) key: Range<usize>,
+    /// Bytes of the line, with its end.
+    pub(super) line_len: usize,
+    /// Bytes of the data.
+    pub(super) value: usize,
+}
+
+/// `VALUE key flags bytes [cas]` at the head of `bytes`.
+#[inline]
+pub(super) fn value(bytes: &[u8]) -> Option<Announced> {
+    if !bytes.starts_with(b"VALUE ") {
+        return None;
+    }
+    let key = word(bytes, 6)?;
+    let (_, end) = number(bytes, key.end)?;
+    let (value, mut end) = number(bytes, end)?;
+    if bytes.get(end) == Some(&b' ') {
+        end = number(bytes, end)?.1;
+    }
+    is_line_end(bytes, end).then_some(Announced { key, line_len: end + 2, value: value as usize })
+}
+
+/// The key that begins at `start`, which some byte below or equal to a space ends.
+#[inline]
+fn word(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    let len = scan::find_below(bytes.get(start..)?, b' ' + 1)?;
+    (1..=KEY_BYTES_MAX).contains(&len).then_some(start..start + len)
+}
+
+/// The digits behind the space at `at`, and where they end.
+#[inline]
+fn number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let (space, digits) = bytes.get(at..)?.split_first()?;
+    if *space != b' ' {
+        return None;
+    }
+    let mut value = 0;
+    for (count, byte) in digits.iter().enumerate().take(DIGITS_MAX + 1) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (count > 0).then_some((value, at + 1 + count));
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    None
+}
+
+#[inline]
+fn is_line_end(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at..), Some([b'\r', b'\n', ..]))
+}
