@@ -46,12 +46,13 @@ impl Ring {
     }
 
     /// The byte at `at`.
+    #[inline]
     pub fn byte(&self, at: usize) -> u8 {
         debug_assert!(at < self.len);
         self.bytes[self.wrap(self.head + at)]
     }
 
-    /// The bytes from the head on, as far as they do not wrap.
+    /// The bytes from the head on, as far as they do not wrap: nearly always all of them.
     #[inline]
     pub fn front(&self) -> &[u8] {
         let end = (self.head + self.len).min(self.bytes.len());
@@ -61,6 +62,13 @@ impl Ring {
     /// The bytes of `range`, in one or two pieces.
     #[inline]
     pub fn pieces(&self, range: Range<usize>) -> (&[u8], &[u8]) {
+        match self.front().get(range.clone()) {
+            Some(whole) => (whole, &[]),
+            None => self.wrapped(range),
+        }
+    }
+
+    fn wrapped(&self, range: Range<usize>) -> (&[u8], &[u8]) {
         assert!(range.start <= range.end && range.end <= self.len);
         let start = self.wrap(self.head + range.start);
         let length = range.end - range.start;
@@ -71,15 +79,18 @@ impl Ring {
     /// The bytes of `range` as one slice; copied together in `scratch` only when they wrap.
     #[inline]
     pub fn slice<'a>(&'a self, range: Range<usize>, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        match self.pieces(range) {
-            (whole, []) => whole,
-            (first, second) => {
-                scratch.clear();
-                scratch.extend_from_slice(first);
-                scratch.extend_from_slice(second);
-                scratch
-            }
+        match self.front().get(range.clone()) {
+            Some(whole) => whole,
+            None => self.joined(range, scratch),
         }
+    }
+
+    fn joined<'a>(&'a self, range: Range<usize>, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let (first, second) = self.wrapped(range);
+        scratch.clear();
+        scratch.extend_from_slice(first);
+        scratch.extend_from_slice(second);
+        scratch
     }
 
     /// Whether the bytes at `at` are there and equal to `expected`.
@@ -140,15 +151,24 @@ impl Ring {
     /// Appends `source`.
     #[inline]
     pub fn extend(&mut self, stock: &mut Stock, source: &[u8]) {
-        if self.free() < source.len() {
-            self.reserve(stock, self.len + source.len());
+        let tail = self.head + self.len;
+        match self.bytes.get_mut(tail..tail + source.len()) {
+            Some(room) => {
+                room.copy_from_slice(source);
+                self.len += source.len();
+            }
+            None => self.extend_around(stock, source),
         }
+    }
+
+    /// Appends what does not fit behind the tail: some of it goes before the head, or into a larger
+    /// buffer.
+    fn extend_around(&mut self, stock: &mut Stock, source: &[u8]) {
+        self.reserve(stock, self.len + source.len());
         let tail = self.wrap(self.head + self.len);
         let first = source.len().min(self.bytes.len() - tail);
         self.bytes[tail..tail + first].copy_from_slice(&source[..first]);
-        if first < source.len() {
-            self.bytes[..source.len() - first].copy_from_slice(&source[first..]);
-        }
+        self.bytes[..source.len() - first].copy_from_slice(&source[first..]);
         self.len += source.len();
     }
 

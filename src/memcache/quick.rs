@@ -73,6 +73,44 @@ pub(super) fn value(bytes: &[u8]) -> Option<Announced> {
     is_line_end(bytes, end).then_some(Announced { key, line_len: end + 2, value: value as usize })
 }
 
+/// A whole reply that needs no more than a look.
+pub(super) enum Seen {
+    /// A value with all its data; and its `END` when that was asked for.
+    Value {
+        /// The key.
+        key: Range<usize>,
+        /// Bytes of all of it.
+        len: usize,
+    },
+    /// `END`.
+    End,
+    /// `STORED`.
+    Stored,
+}
+
+/// The reply at the head of `bytes`, when it is one of the commonest and all there. `joined` asks
+/// for a value and its `END` as one.
+#[inline]
+pub(super) fn reply(bytes: &[u8], joined: bool) -> Option<Seen> {
+    match bytes {
+        [b'E', b'N', b'D', b'\r', b'\n', ..] => Some(Seen::End),
+        [b'S', b'T', b'O', b'R', b'E', b'D', b'\r', b'\n', ..] => Some(Seen::Stored),
+        [b'V', b'A', b'L', b'U', b'E', b' ', ..] => {
+            let Announced { key, line_len, value } = value(bytes)?;
+            let end = line_len.checked_add(value)?;
+            let rest = bytes.get(end..)?;
+            match (joined, rest) {
+                (true, [b'\r', b'\n', b'E', b'N', b'D', b'\r', b'\n', ..]) => {
+                    Some(Seen::Value { key, len: end + 7 })
+                }
+                (false, [b'\r', b'\n', ..]) => Some(Seen::Value { key, len: end + 2 }),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// The key that begins at `start`, which some byte below or equal to a space ends.
 #[inline]
 fn word(bytes: &[u8], start: usize) -> Option<Range<usize>> {

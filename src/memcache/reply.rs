@@ -134,12 +134,28 @@ impl ReplyParser {
         joined: bool,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<Reply>, Malformed> {
-        if self.value.is_none()
-            && self.scanned == 0
-            && let Some(announced) = quick::value(input.front())
+        if self.scanned == 0
+            && self.value.is_none()
+            && let Some(seen) = quick::reply(input.front(), joined)
         {
-            self.value = Some(Value::of(announced)?);
+            return Ok(Some(match seen {
+                quick::Seen::Value { key, len } => {
+                    Reply { form: if joined { Form::Hit } else { Form::Value }, key, len }
+                }
+                quick::Seen::End => Reply { form: Form::End, key: 0..0, len: 5 },
+                quick::Seen::Stored => Reply { form: Form::Line(Word::Stored), key: 0..0, len: 8 },
+            }));
         }
+        self.resume(input, joined, scratch)
+    }
+
+    /// The long way: bit by bit, as the bytes come.
+    fn resume(
+        &mut self,
+        input: &Ring,
+        joined: bool,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Reply>, Malformed> {
         if let Some(value) = &mut self.value {
             if !value.is_whole(input)? {
                 return Ok(None);
@@ -150,9 +166,6 @@ impl ReplyParser {
             }
             if !joined {
                 return Ok(Some(self.reply(Form::Value, key, len)));
-            }
-            if input.has(len, b"END\r\n") {
-                return Ok(Some(self.reply(Form::Hit, key, len + 5)));
             }
         }
         self.line(input, joined, scratch)
@@ -177,7 +190,7 @@ impl ReplyParser {
                 true => Value::announced(line, end)?,
                 false => Value::announced_alone(line, end)?,
             });
-            return self.advance(input, joined, scratch);
+            return self.resume(input, joined, scratch);
         }
         let key = self.value.as_ref().map_or(0..0, |value| value.key.clone());
         let form = match (line, &self.value) {
@@ -215,14 +228,6 @@ impl ReplyParser {
 }
 
 impl Value {
-    fn of(announced: quick::Announced) -> Result<Self, Malformed> {
-        let quick::Announced { key, line_len, value } = announced;
-        if value > VALUE_BYTES_MAX {
-            return Err(Malformed);
-        }
-        Ok(Self { key, end: line_len + value + 2, checked: false, alone: false })
-    }
-
     /// `VALUE key flags bytes [cas]`, a line that ends at `line_end`. A cas number may be missing
     /// where one was asked for: some servers have none.
     fn announced(line: &[u8], line_end: usize) -> Result<Self, Malformed> {

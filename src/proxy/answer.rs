@@ -64,14 +64,14 @@ pub(super) fn accept<S>(
     let Some(asked) = link.in_flight.front().copied() else {
         return Err(Close::Unsolicited);
     };
-    if !asked.kind.suits(reply.form) {
-        return Err(Close::Malformed);
-    }
     if matches!(asked.kind, Kind::Part(_) | Kind::PartsEnd) {
         return accept_part(link, reply, &backend.policy, clients, stock);
     }
-    if reply.form == Form::Hit && !link.is_first_key(&reply.key) {
-        return Err(Close::Unsolicited);
+    if asked.kind.is_get() && reply.form == Form::Hit {
+        return accept_hit(link, reply, &asked, clients, stock);
+    }
+    if !asked.kind.suits(reply.form) {
+        return Err(Close::Malformed);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.counters.answered(asked.kind, reply.form);
@@ -88,6 +88,26 @@ pub(super) fn accept<S>(
         backend.note_lack(verb);
     }
     Err(Close::ValueRefused)
+}
+
+/// The value of the key that was asked for; of another it answers nothing.
+#[inline]
+fn accept_hit<S>(
+    link: &mut Link<S>,
+    reply: &Reply,
+    asked: &Asked,
+    clients: &mut Clients<S>,
+    stock: &mut Stock,
+) -> Result<(), Close> {
+    if !link.is_first_key(&reply.key) {
+        return Err(Close::Unsolicited);
+    }
+    if let (Some(client), 0) = (asked.client, link.late) {
+        clients.counters.get_hits += 1;
+        give(link, asked, client, reply.len, clients, stock);
+    }
+    link.answered();
+    Ok(())
 }
 
 /// Gives the reply at the head of the link's input to its client. When that has no room for it, it
@@ -138,6 +158,9 @@ fn accept_part<S>(
     stock: &mut Stock,
 ) -> Result<(), Close> {
     while let Some(asked) = link.in_flight.front().copied() {
+        if !asked.kind.suits(reply.form) {
+            return Err(Close::Malformed);
+        }
         let client = asked.client.filter(|_| link.late == 0);
         let found = reply.form == Form::Value && link.is_first_key(&reply.key);
         match (asked.kind, client) {

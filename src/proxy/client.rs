@@ -255,8 +255,11 @@ impl<S> Clients<S> {
     }
 
     /// The client that is to be written to, and what counts the bytes.
+    #[inline]
     pub(super) fn leaving(&mut self, id: ClientId) -> Option<(&mut Client<S>, &mut u64)> {
-        Some((self.table.get_mut(id)?, &mut self.counters.bytes_written))
+        let client = self.table.get_mut(id)?;
+        client.dirty = false;
+        Some((client, &mut self.counters.bytes_written))
     }
 
     /// The socket and the ring to fill from it, when there is something to read and it may be.
@@ -344,15 +347,10 @@ impl<S> Clients<S> {
         }
     }
 
-    /// Those to be flushed.
+    /// Those to be flushed: each has to be asked for by `leaving`.
     pub(super) fn take_dirty(&mut self, into: &mut Vec<ClientId>) {
         into.clear();
         std::mem::swap(into, &mut self.dirty);
-        for id in into {
-            if let Some(client) = self.table.get_mut(*id) {
-                client.dirty = false;
-            }
-        }
     }
 }
 

@@ -112,6 +112,12 @@ impl Kind {
         !self.is_meta()
     }
 
+    /// Whether it is a retrieval of one key of the classic kind.
+    #[inline]
+    pub(super) const fn is_get(self) -> bool {
+        matches!(self, Self::Get(_))
+    }
+
     /// Whether it changes nothing.
     pub(super) const fn is_read(self) -> bool {
         matches!(self, Self::Get(_) | Self::Part(_) | Self::MetaGet | Self::MetaDebug)

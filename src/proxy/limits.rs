@@ -20,6 +20,9 @@ pub const TYPICAL_REPLY_BYTES: usize = 1 << 12;
 /// Bytes that may be kept for one client when memory is short.
 pub const ALLOWANCE_WHEN_SHORT: usize = 1 << 16;
 
+/// Slots of its reply queue that a client keeps while it is owed nothing.
+pub const SLOTS_KEPT: usize = 8;
+
 /// Reply queues kept for later.
 pub const QUEUES_KEPT_MAX: usize = 256;
 

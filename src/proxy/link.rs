@@ -189,10 +189,16 @@ impl<S> Link<S> {
     #[inline]
     pub(super) fn is_first_key(&self, key: &Range<usize>) -> bool {
         let len = self.in_flight.front().map_or(0, |asked| usize::from(asked.key_len));
-        let (start, end) = self.keys.pieces(0..len);
-        key.len() == len
-            && self.input.has(key.start, start)
-            && self.input.has(key.start + start.len(), end)
+        if key.len() != len {
+            return false;
+        }
+        match (self.keys.front().get(..len), self.input.front().get(key.clone())) {
+            (Some(asked), Some(answered)) => asked == answered,
+            _ => {
+                let (start, end) = self.keys.pieces(0..len);
+                self.input.has(key.start, start) && self.input.has(key.start + start.len(), end)
+            }
+        }
     }
 
     /// Ends the line of many keys.

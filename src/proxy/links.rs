@@ -31,6 +31,16 @@ pub(super) struct Links<S> {
     stopping: bool,
 }
 
+/// Where a request can be written to.
+pub(super) enum Way<'a, S> {
+    /// To this link.
+    Open(LinkId, &'a mut Link<S>),
+    /// To this link, when it has written some of what it has.
+    Full(&'a mut Link<S>),
+    /// Nowhere: the backend is down.
+    Down,
+}
+
 impl<S> Links<S> {
     pub(super) fn new(seed: u64) -> Self {
         Self {
@@ -67,25 +77,31 @@ impl<S> Links<S> {
         links.fold((0, 0), |(links, flying), it| (links + 1, flying + it.in_flight.len() as u64))
     }
 
-    /// The link of this lane to this backend; opens one when there is none. None while the backend
-    /// is down.
+    /// The link that carries a request of this lane to this backend; opens one when there is none.
     #[inline]
-    pub(super) fn find(&mut self, backend: usize, lane: usize, now: Time) -> Option<LinkId> {
+    pub(super) fn way(&mut self, backend: usize, lane: usize, now: Time) -> Way<'_, S> {
         let to = &self.backends[backend];
         if !to.is_up() {
-            return None;
+            return Way::Down;
         }
-        let lane = lane % to.lanes.len();
-        match to.lanes[lane] {
-            Some(id) => Some(id),
-            None => Some(self.open(backend, Role::Lane(lane), now)),
+        let lane = if to.lanes.len() == 1 { 0 } else { lane % to.lanes.len() };
+        let id = match to.lanes[lane] {
+            Some(id) => id,
+            None => self.open(backend, Role::Lane(lane), now),
+        };
+        match self.table.get(id) {
+            None => Way::Down,
+            Some(link) if link.output.len() > LINK_BYTES_MAX => {
+                self.table.get_mut(id).map_or(Way::Down, Way::Full)
+            }
+            Some(_) => self.asking(id, now).map_or(Way::Down, |link| Way::Open(id, link)),
         }
     }
 
-    /// A link that requests may be written to. It is flushed at the end of the tick, and looked at
-    /// when the request that is asked now would be late.
+    /// A link that requests are to be written to. It is flushed at the end of the tick, and looked
+    /// at when the request that is asked now would be late.
     #[inline]
-    pub(super) fn asking(&mut self, id: LinkId, now: Time) -> Option<&mut Link<S>> {
+    fn asking(&mut self, id: LinkId, now: Time) -> Option<&mut Link<S>> {
         let link = self.table.get_mut(id)?;
         mark(&mut link.dirty, id, &mut self.dirty);
         let backend = &mut self.backends[link.backend];
@@ -96,20 +112,6 @@ impl<S> Links<S> {
             self.timers.set(late, Wake::Link(id));
         }
         Some(link)
-    }
-
-    /// Whether the link has too much to write already; then the client is served again when it has
-    /// less.
-    #[inline]
-    pub(super) fn is_full(&mut self, id: LinkId, client: ClientId) -> bool {
-        let Some(link) = self.table.get_mut(id) else {
-            return false;
-        };
-        let full = link.output.len() > LINK_BYTES_MAX;
-        if full {
-            link.waiting.push(client);
-        }
-        full
     }
 
     /// Notes that the link's last line of many keys has to be ended.

@@ -6,6 +6,7 @@ use super::backend::Health;
 use super::client::{ClientId, Reading};
 use super::kind::Kind;
 use super::link::Asked;
+use super::links::Way;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::KEY_BYTES_MAX;
@@ -66,13 +67,12 @@ impl<S> Proxy<S> {
         for backend in pools[client.pool].backends() {
             let place = client.replies.expect();
             client.last_write = place;
-            let link_id = links.find(backend, client.lane, now);
-            match link_id.and_then(|id| links.asking(id, now)) {
-                Some(link) => {
+            match links.way(backend, client.lane, now) {
+                Way::Open(_, link) | Way::Full(link) => {
                     link.ask(Asked::new(id, place, Kind::Broadcast, false, now), b"", stock);
                     link.forward(&client.input, request, stock);
                 }
-                None => {
+                Way::Down => {
                     let policy = &links.backends[backend].policy;
                     let reply = answer::failed(Kind::Broadcast, false, Failure::Down, policy);
                     client.replies.fulfil(place, reply, &mut client.output, stock);
@@ -102,8 +102,7 @@ impl<S> Proxy<S> {
         let key = client.input.slice(line.key.clone(), scratch);
         let backend =
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
-        let link = links.find(backend, client.lane, now);
-        if let Some(link) = link.and_then(|id| links.asking(id, now)) {
+        if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
             link.ask(Asked::nobody(kind, now), b"", stock);
             for piece in [before, key, after] {
                 link.output.extend(stock, piece);

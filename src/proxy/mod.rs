@@ -352,8 +352,8 @@ impl<S> Proxy<S> {
         now: Time,
         write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
     ) {
-        let Self { clients, stock, .. } = self;
-        let Some((client, written)) = clients.leaving(id) else {
+        let Self { clients, stock, spare_queues, .. } = self;
+        let Some((client, bytes)) = clients.leaving(id) else {
             return;
         };
         if client.readiness.writable && !client.output.is_empty() {
@@ -362,18 +362,23 @@ impl<S> Proxy<S> {
                 Ok(all) => client.readiness.writable = all,
                 Err(why) => return self.close_client(id, why),
             }
-            *written += (before - client.output.len()) as u64;
+            *bytes += (before - client.output.len()) as u64;
+        }
+        let written = client.output.is_empty();
+        if written {
             client.output.release(stock);
         }
-        client.replies.rest(&mut self.spare_queues);
-        if client.is_done() {
-            return self.close_client(id, Close::Done);
+        if client.replies.is_empty() {
+            client.replies.rest(spare_queues);
+            if client.is_done() {
+                return self.close_client(id, Close::Done);
+            }
         }
-        let (behind, written) = (client.is_behind(), client.output.is_empty());
+        let (behind, dropped) = (client.is_behind(), written && client.replies.has_dropped());
         if behind {
             self.clients.queue(id);
         }
-        if written {
+        if dropped {
             self.ask_again(id, now);
         }
     }

@@ -21,6 +21,7 @@ use super::close::Close;
 use super::kind::Kind;
 use super::limits::{KEYS_PER_TURN, REQUESTS_PER_TICK};
 use super::link::{Asked, LinkId, Stage};
+use super::links::Way;
 use super::local::Next;
 use super::pool::{Route, placed_by, route};
 use super::replies::{Dropped, Slot};
@@ -119,37 +120,36 @@ impl<S> Proxy<S> {
         let Route { backend, ttl } =
             placed_by(&request.line, key, |key| route(pools, client.pool, &links.backends, key));
         let quiet = request.line.quiet;
-        let (link_id, failure) = match links.find(backend, client.lane, now) {
-            Some(_) if links.backends[backend].lacks(kind) => (None, Failure::Lacking),
-            found => (found, Failure::Down),
-        };
-        let Some(link_id) = link_id else {
-            client.input.consume(request.len);
-            let reply = answer::failed(kind, quiet, failure, &links.backends[backend].policy);
-            self.answer_here(id, reply);
-            return Next::More;
-        };
-        if links.is_full(link_id, id) {
-            client.blocked = true;
-            return Next::Rest;
-        }
-        if let Some(link) = links.asking(link_id, now) {
-            let place = client.replies.expect();
-            let asked = Asked::new(id, place, kind, quiet, now);
-            let repeated = if matches!(kind, Kind::Get(_)) { key } else { b"" };
-            link.ask(asked, repeated, stock);
-            match ttl {
-                None => link.forward(&client.input, request, stock),
-                Some(ttl) => {
-                    let head = self.about.capped(&client.input, request, ttl, now);
-                    link.forward_as(&head, &client.input, request, stock);
+        let lacking = links.backends[backend].lacks(kind);
+        let failure = match links.way(backend, client.lane, now) {
+            Way::Full(link) => {
+                client.blocked = true;
+                link.waiting.push(id);
+                return Next::Rest;
+            }
+            Way::Open(_, link) if !lacking => {
+                let place = client.replies.expect();
+                let asked = Asked::new(id, place, kind, quiet, now);
+                link.ask(asked, if kind.is_get() { key } else { b"" }, stock);
+                match ttl {
+                    None => link.forward(&client.input, request, stock),
+                    Some(ttl) => {
+                        let head = self.about.capped(&client.input, request, ttl, now);
+                        link.forward_as(&head, &client.input, request, stock);
+                    }
                 }
+                if !kind.is_read() {
+                    client.last_write = place;
+                }
+                client.input.consume(request.len);
+                return Next::More;
             }
-            if !kind.is_read() {
-                client.last_write = place;
-            }
-        }
+            Way::Open(..) => Failure::Lacking,
+            Way::Down => Failure::Down,
+        };
         client.input.consume(request.len);
+        let reply = answer::failed(kind, quiet, failure, &links.backends[backend].policy);
+        self.answer_here(id, reply);
         Next::More
     }
 
@@ -176,30 +176,28 @@ impl<S> Proxy<S> {
             turns += 1;
             let Route { backend, ttl } =
                 route(pools, client.pool, &links.backends, &line[key.clone()]);
-            let link_id = links.find(backend, client.lane, now);
-            if let Some(link_id) = link_id
-                && links.is_full(link_id, id)
-            {
-                client.blocked = true;
-                break false;
-            }
-            at = key.end;
-            let place = client.replies.expect();
-            match link_id.and_then(|id| Some((id, links.asking(id, now)?))) {
-                Some((link_id, link)) => {
-                    let asked = Asked::new(id, place, kind, false, now);
+            match links.way(backend, client.lane, now) {
+                Way::Full(link) => {
+                    client.blocked = true;
+                    link.waiting.push(id);
+                    break false;
+                }
+                Way::Open(link_id, link) => {
+                    let asked = Asked::new(id, client.replies.expect(), kind, false, now);
                     let capped = ttl.map(|ttl| self.about.capped_prefix(prefix, kind, ttl, now));
                     let prefix = capped.as_deref().unwrap_or(prefix);
                     if link.ask_part(asked, prefix, &line[key.start - 1..key.end], stock) {
                         links.begin_batch(link_id);
                     }
                 }
-                None => {
+                Way::Down => {
+                    let place = client.replies.expect();
                     let policy = &links.backends[backend].policy;
                     let reply = answer::failed(kind, false, Failure::Down, policy);
                     client.replies.fulfil(place, reply, &mut client.output, stock);
                 }
             }
+            at = key.end;
         };
         links.end_batches(now, stock);
         if finished {
@@ -224,12 +222,14 @@ impl<S> Proxy<S> {
         };
         let Dropped { kind, key } = *dropped;
         let Route { backend, .. } = route(pools, client.pool, &links.backends, &key);
-        let (lane, written) = (client.lane, client.last_write.is_after(place));
-        let link_id = links.find(backend, lane, now).filter(|_| !written);
-        let Some(link) = link_id.and_then(|id| links.asking(id, now)) else {
-            let failure = if written { Failure::NoRoom } else { Failure::Down };
-            let reply = answer::failed(kind, false, failure, &links.backends[backend].policy);
-            return clients.answer(id, place, reply, stock);
+        let written = client.last_write.is_after(place);
+        let link = match links.way(backend, client.lane, now) {
+            Way::Open(_, link) | Way::Full(link) if !written => link,
+            _ => {
+                let failure = if written { Failure::NoRoom } else { Failure::Down };
+                let reply = answer::failed(kind, false, failure, &links.backends[backend].policy);
+                return clients.answer(id, place, reply, stock);
+            }
         };
         let cas = matches!(kind, Kind::Get(verb) | Kind::Part(verb) if verb.returns_cas());
         let verb: &[u8] = if cas { b"gets " } else { b"get " };
@@ -264,8 +264,7 @@ impl<S> Proxy<S> {
         let mut heard = Heard::Replies;
         let mut oldest = None;
         while let Some(asked) = link.in_flight.front().copied() {
-            let reply =
-                link.parser.advance(&link.input, matches!(asked.kind, Kind::Get(_)), scratch);
+            let reply = link.parser.advance(&link.input, asked.kind.is_get(), scratch);
             let Some(reply) = reply.map_err(|_| Close::Malformed)? else {
                 break;
             };

@@ -6,7 +6,7 @@
 //! needs nothing but this queue.
 
 use super::kind::Kind;
-use super::limits::QUEUES_KEPT_MAX;
+use super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
 use crate::ring::Ring;
 use crate::stock::Stock;
 use std::borrow::Cow;
@@ -83,10 +83,11 @@ impl Replies {
         }
     }
 
-    /// Leaves its memory to others when nothing is owed.
+    /// Leaves its memory to others: nothing is owed. A little is kept, which is cheaper to keep than
+    /// to hand around.
     #[inline]
     pub(super) fn rest(&mut self, spare: &mut Vec<Queue>) {
-        if self.slots.is_empty() && self.slots.capacity() > 0 {
+        if self.slots.capacity() > SLOTS_KEPT {
             let queue = std::mem::take(&mut self.slots);
             if spare.len() < QUEUES_KEPT_MAX {
                 spare.push(queue);
@@ -148,6 +149,12 @@ impl Replies {
     #[inline]
     pub(super) fn is_first(&self, place: Place) -> bool {
         place == self.first
+    }
+
+    /// Whether the reply whose turn it is was dropped.
+    #[inline]
+    pub(super) fn has_dropped(&self) -> bool {
+        matches!(self.slots.front(), Some(Slot::Dropped(_)))
     }
 
     /// The reply whose turn it is, when it was dropped; it is waited for again.

@@ -128,7 +128,7 @@ impl Reactor {
             return;
         };
         socket::note(&mut client.readiness, event);
-        if event.is_writable() {
+        if event.is_writable() && !client.readiness.writable {
             self.proxy.client_writable(id);
         }
         if event.is_error()
@@ -184,7 +184,7 @@ impl Reactor {
                 Some(Ok(false)) | None => return,
             }
         }
-        if event.is_writable() {
+        if event.is_writable() && !self.proxy.link(id).is_some_and(|it| it.readiness.writable) {
             self.proxy.link_writable(id);
         }
         self.receive(id, now);
