@@ -201,6 +201,12 @@ impl ReplyParser {
         Ok(Some(self.reply(form, key, end)))
     }
 
+    /// Whether nothing of a reply has been looked at in vain.
+    #[inline]
+    pub fn is_fresh(&self) -> bool {
+        self.scanned == 0 && self.value.is_none()
+    }
+
     /// Bytes that the ring must hold before the parser can go on, as far as it knows.
     pub fn wanted(&self) -> usize {
         self.value.as_ref().map_or(0, |value| value.end)
@@ -264,6 +270,15 @@ impl Value {
         }
         self.checked = input.has(self.end - 2, b"\r\n");
         if self.checked { Ok(true) } else { Err(Malformed) }
+    }
+}
+
+/// The key of the value at the head of `bytes`, and its length with its line, when it is all there.
+#[inline]
+pub fn whole_value(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
+    match quick::reply(bytes, false)? {
+        quick::Seen::Value { key, len } => Some((key, len)),
+        quick::Seen::End | quick::Seen::Stored => None,
     }
 }
 

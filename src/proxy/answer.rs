@@ -1,7 +1,8 @@
 //! What a reply means: whose it is, what that client is told, and what is counted.
 
 use super::backend::{Backend, Policy};
-use super::client::{ClientId, Clients};
+use super::client::ClientId;
+use super::clients::Clients;
 use super::close::Close;
 use super::kind::Kind;
 use super::link::{Asked, Link};
@@ -30,7 +31,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    const fn text(self) -> &'static [u8] {
+    pub(super) const fn text(self) -> &'static [u8] {
         match self {
             Self::Down => b"SERVER_ERROR backend down\r\n",
             Self::Lost => b"SERVER_ERROR backend lost\r\n",
@@ -43,7 +44,7 @@ impl Failure {
         }
     }
 
-    const fn is_miss(self, policy: &Policy) -> bool {
+    pub(super) const fn is_miss(self, policy: &Policy) -> bool {
         match self {
             Self::Down => policy.failed_get_is_miss || policy.down_is_miss,
             Self::Lost | Self::Late | Self::Broken | Self::NoRoom => policy.failed_get_is_miss,
@@ -57,27 +58,25 @@ impl Failure {
 pub(super) fn accept<S>(
     link: &mut Link<S>,
     reply: &Reply,
+    asked: &Asked,
     backend: &mut Backend,
     clients: &mut Clients<S>,
     stock: &mut Stock,
 ) -> Result<(), Close> {
-    let Some(asked) = link.in_flight.front().copied() else {
-        return Err(Close::Unsolicited);
-    };
-    if matches!(asked.kind, Kind::Part(_) | Kind::PartsEnd) {
-        return accept_part(link, reply, &backend.policy, clients, stock);
-    }
     if asked.kind.is_get() && reply.form == Form::Hit {
-        return accept_hit(link, reply, &asked, clients, stock);
+        return accept_hit(link, reply, asked, clients, stock);
     }
     if !asked.kind.suits(reply.form) {
         return Err(Close::Malformed);
     }
+    if let Kind::Again(_) = asked.kind {
+        return accept_again(link, reply, asked, &backend.policy, clients, stock);
+    }
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.counters.answered(asked.kind, reply.form);
-        match told(&asked, reply, &backend.policy, &link.input) {
+        match told(asked, reply, &backend.policy, &link.input) {
             Some(slot) => clients.answer(client, asked.place, slot, stock),
-            None => give(link, &asked, client, reply.len, clients, stock),
+            None => give(link, asked, client, reply.len, clients, stock),
         }
     }
     link.answered();
@@ -103,8 +102,31 @@ fn accept_hit<S>(
         return Err(Close::Unsolicited);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
-        clients.counters.get_hits += 1;
-        give(link, asked, client, reply.len, clients, stock);
+        if matches!(asked.kind, Kind::Again(_)) {
+            let value = Some((&link.input, reply.len - b"END\r\n".len()));
+            clients.resume(client, value, None, stock);
+        } else {
+            clients.counters.get_hits += 1;
+            give(link, asked, client, reply.len, clients, stock);
+        }
+    }
+    link.answered();
+    Ok(())
+}
+
+/// What was asked for again is gone meanwhile, or cannot be had.
+fn accept_again<S>(
+    link: &mut Link<S>,
+    reply: &Reply,
+    asked: &Asked,
+    policy: &Policy,
+    clients: &mut Clients<S>,
+    stock: &mut Stock,
+) -> Result<(), Close> {
+    if let (Some(client), 0) = (asked.client, link.late) {
+        let failed = matches!(reply.form, Form::Line(_)) && !policy.failed_get_is_miss;
+        let failure = failed.then(|| Cow::Owned(link.input_text(reply.len)));
+        clients.resume(client, None, failure, stock);
     }
     link.answered();
     Ok(())
@@ -149,46 +171,6 @@ fn told(asked: &Asked, reply: &Reply, policy: &Policy, input: &crate::ring::Ring
     None
 }
 
-/// A reply to one of many keys, or to the rest of them: keys that are passed over were misses.
-fn accept_part<S>(
-    link: &mut Link<S>,
-    reply: &Reply,
-    policy: &Policy,
-    clients: &mut Clients<S>,
-    stock: &mut Stock,
-) -> Result<(), Close> {
-    while let Some(asked) = link.in_flight.front().copied() {
-        if !asked.kind.suits(reply.form) {
-            return Err(Close::Malformed);
-        }
-        let client = asked.client.filter(|_| link.late == 0);
-        let found = reply.form == Form::Value && link.is_first_key(&reply.key);
-        match (asked.kind, client) {
-            (Kind::Part(_), None) => {}
-            (Kind::Part(_), Some(client)) if found => {
-                clients.counters.get_hits += 1;
-                give(link, &asked, client, reply.len, clients, stock);
-            }
-            (Kind::Part(_), Some(client)) => {
-                clients.counters.get_misses += 1;
-                let failed = matches!(reply.form, Form::Line(_)) && !policy.failed_get_is_miss;
-                let slot = match failed {
-                    true => Slot::Failed(copied(&link.input, reply.len)),
-                    false => Slot::Nothing,
-                };
-                clients.answer(client, asked.place, slot, stock);
-            }
-            _ if reply.form == Form::Value => return Err(Close::Unsolicited),
-            _ => {}
-        }
-        link.answered();
-        if found || asked.kind == Kind::PartsEnd {
-            return Ok(());
-        }
-    }
-    Err(Close::Unsolicited)
-}
-
 /// Tells whoever waits that the request has failed.
 pub(super) fn fail<S>(
     asked: &Asked,
@@ -199,6 +181,13 @@ pub(super) fn fail<S>(
 ) {
     if let Some(client) = asked.client {
         clients.counters.requests_failed += 1;
+        let text = || (!failure.is_miss(policy)).then(|| Cow::Borrowed(failure.text()));
+        if let Kind::Part(_) = asked.kind {
+            return clients.finish_part(client, asked.place, asked.part, text(), stock);
+        }
+        if let Kind::Again(_) = asked.kind {
+            return clients.resume(client, None, text(), stock);
+        }
         clients.answer(
             client,
             asked.place,
@@ -215,7 +204,7 @@ pub(super) fn failed(kind: Kind, quiet: bool, failure: Failure, policy: &Policy)
     {
         return slot;
     }
-    if matches!(kind, Kind::Part(_) | Kind::Broadcast) {
+    if kind == Kind::Broadcast {
         Slot::Failed(Cow::Borrowed(failure.text()))
     } else if quiet && kind.hides_failure() {
         Slot::Nothing
@@ -231,7 +220,7 @@ fn miss(kind: Kind, quiet: bool) -> Option<Slot> {
     } else if kind == Kind::MetaGet && !quiet {
         Some(Slot::Text(b"EN\r\n"))
     } else {
-        matches!(kind, Kind::Part(_) | Kind::MetaGet).then_some(Slot::Nothing)
+        (kind == Kind::MetaGet).then_some(Slot::Nothing)
     }
 }
 
@@ -253,7 +242,7 @@ impl Counters {
                 self.cmd_meta += 1;
             }
             Kind::Delete | Kind::Incr | Kind::Decr => {}
-            Kind::Part(_) | Kind::PartsEnd | Kind::Broadcast | Kind::Probe => {}
+            Kind::Part(_) | Kind::Again(_) | Kind::Broadcast | Kind::Probe => {}
         }
     }
 

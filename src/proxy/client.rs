@@ -1,19 +1,15 @@
 //! One client: what it sent, what it is owed, and whether it may ask for more.
 
+use super::ids::Place;
 use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX, TYPICAL_REPLY_BYTES};
-use super::replies::{Place, Replies, Slot};
+use super::replies::Replies;
 use crate::memcache::line::Request;
 use crate::memcache::request::RequestParser;
 use crate::ring::Ring;
-use crate::stats::Counters;
 use crate::stock::Stock;
-use crate::table::Table;
 use crate::time::Time;
 
-crate::id! {
-    /// Names a client.
-    ClientId
-}
+pub use super::ids::ClientId;
 
 /// What a client may cost.
 #[derive(Debug, Clone, Copy)]
@@ -101,9 +97,9 @@ pub struct Client<S> {
     /// Whether its next request waits for a link that has too much to write.
     pub(super) blocked: bool,
     /// Whether it is on the list of those to be flushed.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// Whether it is on the list of those to be served again.
-    queued: bool,
+    pub(super) queued: bool,
 }
 
 impl<S> Client<S> {
@@ -132,10 +128,14 @@ impl<S> Client<S> {
 
     /// Whether another request of it is taken up: not while it is owed as much as it may be.
     pub(super) fn may_ask(&self) -> bool {
-        self.reading != Reading::Over
-            && !self.blocked
-            && self.replies.len() < PLACES_MAX
-            && self.kept() + self.replies.len() * self.typical < REPLY_BYTES_MAX
+        self.reading != Reading::Over && !self.blocked && self.may_owe(0)
+    }
+
+    /// Whether so many keys more, and another one, are not too many to be owed for.
+    #[inline]
+    pub(super) fn may_owe(&self, keys: usize) -> bool {
+        let owed = self.replies.owed() + keys;
+        owed < PLACES_MAX && self.kept() + owed * self.typical < REPLY_BYTES_MAX
     }
 
     /// Bytes of replies that are kept for it.
@@ -151,22 +151,27 @@ impl<S> Client<S> {
     /// Whether a reply of `len` bytes can be kept for it. There is always room for the one whose
     /// turn it is when nothing else is to be written first.
     #[inline]
-    fn has_room(&self, place: Place, len: usize, allowance: usize) -> bool {
+    pub(super) fn has_room(&self, place: Place, len: usize, allowance: usize) -> bool {
         let kept = self.kept();
         kept + len <= self.memory_max.min(allowance)
             || kept == 0
             || self.output.is_empty() && self.replies.is_first(place)
     }
 
+    /// Bytes of values of many keys that can be kept for it.
+    pub(super) fn room(&self, allowance: usize) -> usize {
+        self.memory_max.min(allowance).saturating_sub(self.kept())
+    }
+
     /// Notes how long a reply was.
     #[inline]
-    fn saw(&mut self, len: usize) {
+    pub(super) fn saw(&mut self, len: usize) {
         self.typical = len.max(self.typical - self.typical / 8);
     }
 
     /// Bytes that its input should have room for. A long value is believed in once some of it is
     /// there.
-    fn room_wanted(&self) -> usize {
+    pub(super) fn room_wanted(&self) -> usize {
         let least = (self.input.len() + 1).max(CLIENT_READ_BYTES);
         let most = least.max(self.input.len() * 8);
         self.wanted.clamp(least, most)
@@ -193,172 +198,5 @@ impl<S> Client<S> {
         self.gathering = None;
         self.input.clear();
         self.input.release(stock);
-    }
-}
-
-/// All clients, and what is to be done for which of them.
-pub(super) struct Clients<S> {
-    table: Table<ClientId, Client<S>>,
-    dirty: Vec<ClientId>,
-    queued: Vec<ClientId>,
-    /// Bytes of replies that came before their turn, over all clients.
-    held: usize,
-    /// Bytes that may be kept for one client, when memory is short.
-    pub(super) allowance: usize,
-    pub(super) counters: Counters,
-}
-
-impl<S> Clients<S> {
-    pub(super) fn new() -> Self {
-        Self {
-            table: Table::new(),
-            dirty: Vec::new(),
-            queued: Vec::new(),
-            held: 0,
-            allowance: usize::MAX,
-            counters: Counters::default(),
-        }
-    }
-
-    pub(super) fn insert(&mut self, client: Client<S>) -> ClientId {
-        self.table.insert(client)
-    }
-
-    pub(super) fn remove(&mut self, id: ClientId) -> Option<Client<S>> {
-        let client = self.table.remove(id)?;
-        self.held -= client.replies.held();
-        Some(client)
-    }
-
-    #[inline]
-    pub(super) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client<S>> {
-        self.table.get_mut(id)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Bytes of replies that came before their turn, over all clients.
-    pub(super) fn held(&self) -> usize {
-        self.held
-    }
-
-    /// The client that costs the most memory.
-    pub(super) fn worst(&self) -> Option<ClientId> {
-        let memory = |id: &ClientId| self.table.get(*id).map_or(0, Client::memory);
-        self.table.ids().max_by_key(memory)
-    }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = ClientId> {
-        self.table.ids()
-    }
-
-    /// The client that is to be written to, and what counts the bytes.
-    #[inline]
-    pub(super) fn leaving(&mut self, id: ClientId) -> Option<(&mut Client<S>, &mut u64)> {
-        let client = self.table.get_mut(id)?;
-        client.dirty = false;
-        Some((client, &mut self.counters.bytes_written))
-    }
-
-    /// The socket and the ring to fill from it, when there is something to read and it may be.
-    pub(super) fn fillable(&mut self, id: ClientId, stock: &mut Stock) -> Option<Fillable<'_, S>> {
-        let client = self.table.get_mut(id)?;
-        let may_send = client.reading == Reading::Open && client.may_ask();
-        if !client.readiness.readable || !may_send {
-            return None;
-        }
-        client.input.reserve(stock, client.room_wanted());
-        let Client { socket, input, readiness, .. } = client;
-        Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
-    }
-
-    /// Puts the reply at the head of `source` into its place, unless the client is gone. Returns
-    /// false when there was no room for it.
-    #[inline]
-    pub(super) fn answer_from(
-        &mut self,
-        id: ClientId,
-        place: Place,
-        source: &Ring,
-        len: usize,
-        stock: &mut Stock,
-    ) -> bool {
-        let Some(client) = self.table.get_mut(id) else {
-            return true;
-        };
-        client.saw(len);
-        if !client.has_room(place, len, self.allowance) {
-            return false;
-        }
-        let before = client.replies.held();
-        client.replies.fulfil_from(place, source, len, &mut client.output, stock);
-        self.held = self.held + client.replies.held() - before;
-        mark(&mut client.dirty, id, &mut self.dirty);
-        true
-    }
-
-    /// Puts a reply into its place, unless the client is gone.
-    pub(super) fn answer(&mut self, id: ClientId, place: Place, reply: Slot, stock: &mut Stock) {
-        if let Some(client) = self.table.get_mut(id) {
-            let before = client.replies.held();
-            client.replies.fulfil(place, reply, &mut client.output, stock);
-            self.held = self.held + client.replies.held() - before;
-            mark(&mut client.dirty, id, &mut self.dirty);
-        }
-    }
-
-    /// Has it flushed at the end of the tick.
-    pub(super) fn mark_dirty(&mut self, id: ClientId) {
-        if let Some(client) = self.table.get_mut(id) {
-            mark(&mut client.dirty, id, &mut self.dirty);
-        }
-    }
-
-    /// Has it served again in the next tick.
-    pub(super) fn queue(&mut self, id: ClientId) {
-        if let Some(client) = self.table.get_mut(id) {
-            mark(&mut client.queued, id, &mut self.queued);
-        }
-    }
-
-    /// The link that it waited for has room again.
-    pub(super) fn unblock(&mut self, id: ClientId) {
-        if let Some(client) = self.table.get_mut(id) {
-            client.blocked = false;
-            mark(&mut client.queued, id, &mut self.queued);
-        }
-    }
-
-    /// Whether clients wait to be served again.
-    pub(super) fn has_queued(&self) -> bool {
-        !self.queued.is_empty()
-    }
-
-    /// Those to be served again.
-    pub(super) fn take_queued(&mut self, into: &mut Vec<ClientId>) {
-        into.clear();
-        std::mem::swap(into, &mut self.queued);
-        for id in into {
-            if let Some(client) = self.table.get_mut(*id) {
-                client.queued = false;
-            }
-        }
-    }
-
-    /// Those to be flushed: each has to be asked for by `leaving`.
-    pub(super) fn take_dirty(&mut self, into: &mut Vec<ClientId>) {
-        into.clear();
-        std::mem::swap(into, &mut self.dirty);
-    }
-}
-
-/// Puts `id` on `list` unless it is there already.
-#[inline]
-pub(super) fn mark<Id>(flag: &mut bool, id: Id, list: &mut Vec<Id>) {
-    if !*flag {
-        *flag = true;
-        list.push(id);
     }
 }

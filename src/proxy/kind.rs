@@ -8,10 +8,10 @@ use crate::memcache::reply::{Form, Word};
 pub(super) enum Kind {
     /// A retrieval of one key.
     Get(Verb),
-    /// One key of a retrieval of many.
+    /// A line of some keys of a retrieval of many.
     Part(Verb),
-    /// The end of a line of many keys.
-    PartsEnd,
+    /// A value of such a line that was dropped before, alone.
+    Again(Verb),
     /// A value to be stored.
     Store(Verb),
     Delete,
@@ -61,16 +61,15 @@ impl Kind {
     /// and then no reply on the link can be trusted.
     pub(super) const fn suits(self, form: Form) -> bool {
         let word = match (self, form) {
-            (Self::Get(_), Form::Hit | Form::End)
-            | (Self::Part(_), Form::Value | Form::End)
-            | (Self::PartsEnd, Form::End) => return true,
+            (Self::Get(_) | Self::Again(_), Form::Hit | Form::End)
+            | (Self::Part(_), Form::Value | Form::End) => return true,
             (_, Form::Hit | Form::Value | Form::End) => return false,
             (_, Form::Line(word)) if word.is_error() => return true,
             (_, Form::Line(word)) => word,
         };
         use Word as W;
         match self {
-            Self::Get(_) | Self::Part(_) | Self::PartsEnd => false,
+            Self::Get(_) | Self::Part(_) | Self::Again(_) => false,
             Self::Store(Verb::MetaSet) => {
                 matches!(word, W::MetaHeader | W::MetaNotStored | W::MetaExists | W::MetaNotFound)
             }
@@ -112,15 +111,18 @@ impl Kind {
         !self.is_meta()
     }
 
-    /// Whether it is a retrieval of one key of the classic kind.
+    /// Whether it is a retrieval of one key of the classic kind: its value and `END` are one reply.
     #[inline]
     pub(super) const fn is_get(self) -> bool {
-        matches!(self, Self::Get(_))
+        matches!(self, Self::Get(_) | Self::Again(_))
     }
 
     /// Whether it changes nothing.
     pub(super) const fn is_read(self) -> bool {
-        matches!(self, Self::Get(_) | Self::Part(_) | Self::MetaGet | Self::MetaDebug)
+        matches!(
+            self,
+            Self::Get(_) | Self::Part(_) | Self::Again(_) | Self::MetaGet | Self::MetaDebug
+        )
     }
 
     /// Whether the backend may have taken the bytes of a value for requests when this is its

@@ -7,7 +7,8 @@ pub const REQUESTS_PER_TICK: usize = 128;
 /// Keys of one retrieval that are taken up at once.
 pub const KEYS_PER_TURN: usize = 256;
 
-/// Replies that one client may be owed; it is not read from while it is owed more.
+/// Replies that one client may be owed, each key counted; it is not read from while it is owed
+/// more.
 pub const PLACES_MAX: usize = 1024;
 
 /// Bytes of replies that wait for one client, or are to be expected; no further request of it is
@@ -22,6 +23,9 @@ pub const ALLOWANCE_WHEN_SHORT: usize = 1 << 16;
 
 /// Slots of its reply queue that a client keeps while it is owed nothing.
 pub const SLOTS_KEPT: usize = 8;
+
+/// Gatherings of many keys kept for later.
+pub const GATHERS_KEPT_MAX: usize = 64;
 
 /// Reply queues kept for later.
 pub const QUEUES_KEPT_MAX: usize = 256;

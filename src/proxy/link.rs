@@ -2,9 +2,9 @@
 
 use super::client::{ClientId, Fillable, Readiness};
 use super::close::Close;
+use super::ids::Place;
 use super::kind::Kind;
-use super::limits::{BATCH_BYTES_MAX, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
-use super::replies::Place;
+use super::limits::{LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
 use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
 use crate::ring::Ring;
@@ -13,10 +13,7 @@ use crate::time::Time;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-crate::id! {
-    /// Names a link.
-    LinkId
-}
+pub use super::ids::LinkId;
 
 /// A request in flight.
 #[derive(Debug, Clone, Copy)]
@@ -33,17 +30,20 @@ pub(super) struct Asked {
     pub quiet: bool,
     /// Bytes of its key, which stands among the link's `keys`; 0 when it is not kept.
     pub key_len: u8,
+    /// Which part of its place it is, when that has parts.
+    pub part: u16,
 }
 
 impl Asked {
     /// What a client asked.
     pub(super) fn new(client: ClientId, place: Place, kind: Kind, quiet: bool, now: Time) -> Self {
-        Self { client: Some(client), asked_at: now, place, kind, quiet, key_len: 0 }
+        Self { client: Some(client), asked_at: now, place, kind, quiet, key_len: 0, part: 0 }
     }
 
     /// What the proxy asks for itself.
     pub(super) fn nobody(kind: Kind, now: Time) -> Self {
-        Self { client: None, asked_at: now, place: Place::default(), kind, quiet: true, key_len: 0 }
+        let place = Place::default();
+        Self { client: None, asked_at: now, place, kind, quiet: true, key_len: 0, part: 0 }
     }
 }
 
@@ -87,8 +87,6 @@ pub struct Link<S> {
     pub(super) late: usize,
     /// The keys of the retrievals in flight, oldest first.
     pub(super) keys: Ring,
-    /// Bytes of the last line of many keys, while it has not been ended.
-    pub(super) batch: usize,
     /// Clients whose next request waits until some of the output has been written.
     pub(super) waiting: Vec<ClientId>,
     pub(super) backend: usize,
@@ -114,7 +112,6 @@ impl<S> Link<S> {
             in_flight: VecDeque::new(),
             late: 0,
             keys: Ring::new(),
-            batch: 0,
             waiting: Vec::new(),
             backend,
             stage: Stage::Wanted,
@@ -155,27 +152,10 @@ impl<S> Link<S> {
         }
     }
 
-    /// Writes one more key onto the line of many keys; begins one with `prefix` when there is none.
-    /// `key` has a space before it. Returns whether a line was begun.
-    #[inline]
-    pub(super) fn ask_part(
-        &mut self,
-        asked: Asked,
-        prefix: &[u8],
-        key: &[u8],
-        stock: &mut Stock,
-    ) -> bool {
-        let begun = self.batch == 0;
-        if self.batch + key.len() > BATCH_BYTES_MAX {
-            self.end_batch(asked.asked_at, stock);
-        }
-        if self.batch == 0 {
-            self.output.extend(stock, prefix);
-        }
-        self.output.extend(stock, key);
-        self.batch += key.len();
-        self.ask(asked, &key[1..], stock);
-        begun
+    /// The first bytes of the input.
+    pub(super) fn input_text(&self, len: usize) -> Vec<u8> {
+        let (start, end) = self.input.pieces(0..len);
+        [start, end].concat()
     }
 
     /// The key of the oldest request in flight.
@@ -199,13 +179,6 @@ impl<S> Link<S> {
                 self.input.has(key.start, start) && self.input.has(key.start + start.len(), end)
             }
         }
-    }
-
-    /// Ends the line of many keys.
-    pub(super) fn end_batch(&mut self, now: Time, stock: &mut Stock) {
-        self.batch = 0;
-        self.output.extend(stock, b"\r\n");
-        self.ask(Asked::nobody(Kind::PartsEnd, now), b"", stock);
     }
 
     /// Whether the backend is to blame for this end: not when it closes a link that is idle, and
@@ -304,6 +277,6 @@ mod tests {
 
     #[test]
     fn a_request_in_flight_is_small() {
-        assert!(size_of::<Asked>() <= 24, "{}", size_of::<Asked>());
+        assert!(size_of::<Asked>() <= 32, "{}", size_of::<Asked>());
     }
 }

@@ -2,7 +2,8 @@
 //! backend when its links fail.
 
 use super::backend::{Backend, Health};
-use super::client::{ClientId, mark};
+use super::client::ClientId;
+use super::clients::mark;
 use super::close::Close;
 use super::kind::Kind;
 use super::limits::{LINK_BYTES_MAX, LINK_PAUSE};
@@ -20,8 +21,6 @@ pub(super) struct Links<S> {
     pub(super) timers: Timers,
     dirty: Vec<LinkId>,
     wanted: Vec<LinkId>,
-    /// Links whose last line of many keys has not been ended.
-    batches: Vec<LinkId>,
     /// Clients whose next request waits until the link has written some of what it has.
     pub(super) released: Vec<ClientId>,
     pub(super) closed: Vec<S>,
@@ -49,7 +48,6 @@ impl<S> Links<S> {
             timers: Timers::default(),
             dirty: Vec::new(),
             wanted: Vec::new(),
-            batches: Vec::new(),
             released: Vec::new(),
             closed: Vec::new(),
             changed: Vec::new(),
@@ -112,20 +110,6 @@ impl<S> Links<S> {
             self.timers.set(late, Wake::Link(id));
         }
         Some(link)
-    }
-
-    /// Notes that the link's last line of many keys has to be ended.
-    pub(super) fn begin_batch(&mut self, id: LinkId) {
-        self.batches.push(id);
-    }
-
-    /// Ends all lines of many keys.
-    pub(super) fn end_batches(&mut self, now: Time, stock: &mut Stock) {
-        while let Some(id) = self.batches.pop() {
-            if let Some(link) = self.table.get_mut(id) {
-                link.end_batch(now, stock);
-            }
-        }
     }
 
     /// Opens links for all lanes of all backends.

@@ -99,6 +99,8 @@ impl<S> Proxy<S> {
             true => (b"md ", b" b\r\n", Kind::MetaDelete),
             false => (b"delete ", b"\r\n", Kind::Delete),
         };
+        // The refusal will have this place, or one behind it.
+        client.last_write = client.replies.next_place();
         let key = client.input.slice(line.key.clone(), scratch);
         let backend =
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);

@@ -4,12 +4,17 @@
 pub mod close;
 pub mod limits;
 
+mod ids;
 mod kind;
+
+mod gather;
 
 mod replies;
 
 pub mod client;
 pub mod link;
+
+mod clients;
 
 mod backend;
 mod timers;
@@ -18,9 +23,13 @@ mod links;
 mod pool;
 
 mod answer;
+
 mod local;
 
+mod many;
+
 mod path;
+mod turn;
 
 pub use backend::Policy;
 pub use client::Limits;
@@ -28,18 +37,19 @@ pub use pool::OnDown;
 
 use crate::hash::{BuildError, Node, Scheme};
 use crate::memcache::expiry;
-use crate::memcache::line::{Line, Request};
+use crate::memcache::line::{Line, Request, Verb};
 use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;
 use backend::Backend;
-use client::{Client, ClientId, Clients, Fillable, Reading};
+use client::{Client, ClientId, Fillable, Reading};
+use clients::Clients;
 use close::Close;
-use kind::Kind;
-use limits::{ALLOWANCE_WHEN_SHORT, IDLE_RECHECK, SILENT_TIMEOUTS, SPARE_BYTES_MAX};
-use link::{Link, LinkId, Role, Stage};
+use gather::NO_PART;
+use limits::SPARE_BYTES_MAX;
+use link::{Link, LinkId, Stage};
 use links::Links;
-use log::{debug, warn};
+use log::debug;
 use pool::Pool;
 use replies::{Queue, Slot};
 use timers::Wake;
@@ -95,6 +105,8 @@ pub struct Proxy<S> {
     scratch: Vec<u8>,
     about: About,
     next_lane: usize,
+    /// The part that a backend has in the gathering that is being put together, for all backends.
+    part_of: Vec<u16>,
     /// Queues of clients that are owed nothing, to be used again.
     spare_queues: Vec<Queue>,
     dirty_clients: Vec<ClientId>,
@@ -121,6 +133,7 @@ impl<S> Proxy<S> {
             links.backends.extend(names.into_iter().map(backend));
         }
         links.open_all(now);
+        let part_of = vec![NO_PART; links.backends.len()];
         Ok(Self {
             clients: Clients::new(),
             links,
@@ -129,6 +142,7 @@ impl<S> Proxy<S> {
             scratch: Vec::new(),
             about,
             next_lane: 0,
+            part_of,
             spare_queues: Vec::new(),
             dirty_clients: Vec::new(),
             dirty_links: Vec::new(),
@@ -266,17 +280,6 @@ impl<S> Proxy<S> {
         self.links.timers.next()
     }
 
-    /// Does what is due.
-    pub fn expire(&mut self, now: Time) {
-        while let Some(whom) = self.links.timers.take_due(now) {
-            match whom {
-                Wake::Link(id) => self.expire_link(id, now),
-                Wake::Backend(backend) => self.links.wake_backend(backend, now, &mut self.stock),
-                Wake::Client(id) => self.expire_client(id, now),
-            }
-        }
-    }
-
     /// No link is opened any more. The shell ends the clients.
     pub fn stop(&mut self) {
         self.links.stop();
@@ -287,183 +290,10 @@ impl<S> Proxy<S> {
         self.clients.ids().collect()
     }
 
-    /// Writes what there is, once for each connection: requests to links, then replies to clients.
-    /// `write` says whether all of the ring was written.
-    pub fn flush(
-        &mut self,
-        now: Time,
-        write: impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
-    ) {
-        let mut write = write;
-        self.place_again();
-        self.relieve();
-        let mut links = std::mem::take(&mut self.dirty_links);
-        self.links.take_dirty(&mut links);
-        for id in &links {
-            self.flush_link(*id, now, &mut write);
-        }
-        self.dirty_links = links;
-        let mut clients = std::mem::take(&mut self.dirty_clients);
-        self.clients.take_dirty(&mut clients);
-        for id in &clients {
-            self.flush_client(*id, now, &mut write);
-        }
-        self.dirty_clients = clients;
-    }
-
     /// The sockets of connections that ended. Dropping them only between ticks keeps their
     /// descriptors from being used again while events for them may wait in the same batch.
     pub fn take_closed(&mut self) -> Vec<S> {
         std::mem::take(&mut self.links.closed)
-    }
-
-    fn flush_link(
-        &mut self,
-        id: LinkId,
-        now: Time,
-        write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
-    ) {
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        if link.stage != Stage::Open || !link.readiness.writable || link.output.is_empty() {
-            return;
-        }
-        let Some(socket) = &mut link.socket else {
-            return;
-        };
-        match write(socket, &mut link.output) {
-            Ok(all) => {
-                link.readiness.writable = all;
-                link.output.release(&mut self.stock);
-                if link.has_room() {
-                    for client in link.waiting.drain(..) {
-                        self.clients.unblock(client);
-                    }
-                }
-            }
-            Err(why) => self.close_link(id, why, now),
-        }
-    }
-
-    fn flush_client(
-        &mut self,
-        id: ClientId,
-        now: Time,
-        write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
-    ) {
-        let Self { clients, stock, spare_queues, .. } = self;
-        let Some((client, bytes)) = clients.leaving(id) else {
-            return;
-        };
-        if client.readiness.writable && !client.output.is_empty() {
-            let before = client.output.len();
-            match write(&mut client.socket, &mut client.output) {
-                Ok(all) => client.readiness.writable = all,
-                Err(why) => return self.close_client(id, why),
-            }
-            *bytes += (before - client.output.len()) as u64;
-        }
-        let written = client.output.is_empty();
-        if written {
-            client.output.release(stock);
-        }
-        if client.replies.is_empty() {
-            client.replies.rest(spare_queues);
-            if client.is_done() {
-                return self.close_client(id, Close::Done);
-            }
-        }
-        let (behind, dropped) = (client.is_behind(), written && client.replies.has_dropped());
-        if behind {
-            self.clients.queue(id);
-        }
-        if dropped {
-            self.ask_again(id, now);
-        }
-    }
-
-    /// A client that owes its next request for too long is closed; not one that waits for replies.
-    fn expire_client(&mut self, id: ClientId, now: Time) {
-        let Some(client) = self.clients.get_mut(id) else {
-            return;
-        };
-        let idle_timeout = self.pools[client.pool].idle_timeout;
-        let quiet_for = now.since(client.heard_at);
-        if quiet_for >= idle_timeout && client.replies.is_empty() && client.output.is_empty() {
-            return self.close_client(id, Close::Idle);
-        }
-        let wait = idle_timeout.saturating_sub(quiet_for).max(IDLE_RECHECK);
-        self.links.timers.set(now.after(wait), Wake::Client(id));
-    }
-
-    /// Backends have gone down or come up: in pools where the others take their keys, they do now.
-    fn place_again(&mut self) {
-        for backend in std::mem::take(&mut self.links.changed) {
-            let pool = self.pools.iter_mut().find(|pool| pool.backends().contains(&backend));
-            if let Some(pool) = pool
-                && pool.on_down == OnDown::Rehash
-            {
-                pool.place_again(&self.links.backends);
-            }
-        }
-    }
-
-    /// When memory is short, less is kept for each client; when there is none left, the client that
-    /// costs the most is closed.
-    fn relieve(&mut self) {
-        let used = |proxy: &Self| proxy.stock.lent() + proxy.clients.held();
-        let short = used(self) > self.about.memory_max / 4 * 3;
-        self.clients.allowance = if short { ALLOWANCE_WHEN_SHORT } else { usize::MAX };
-        while used(self) > self.about.memory_max
-            && let Some(id) = self.clients.worst()
-        {
-            self.clients.counters.closed_for_memory += 1;
-            warn!("memory is used up ({} bytes): closing the client that costs most", used(self));
-            self.close_client(id, Close::Memory);
-        }
-    }
-
-    /// Answers the requests that are late, and gives the link up when it is hopeless.
-    fn expire_link(&mut self, id: LinkId, now: Time) {
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        link.timer = None;
-        let backend = link.backend;
-        let (opening, role) = (link.stage != Stage::Open, link.role);
-        let policy = self.links.backends[backend].policy;
-        let late = self.answer_late(id, now);
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        let idle = link.in_flight.is_empty();
-        let why = match role {
-            Role::Probe if late => Some(Close::ProbeTimeout),
-            _ if opening && link.opening_for(now) >= policy.connect_timeout => {
-                Some(Close::ConnectTimeout)
-            }
-            _ if link.silent_for(now) >= policy.timeout * SILENT_TIMEOUTS => Some(Close::Silent),
-            Role::Retired if idle => Some(Close::Retired),
-            Role::Lane(_) | Role::Probe | Role::Retired => None,
-        };
-        match why {
-            Some(why) => self.close_link(id, why, now),
-            None => {
-                if late && matches!(role, Role::Lane(_)) {
-                    self.links.note_failure(backend, Close::Late, now);
-                    self.release_waiting();
-                }
-                self.links.set_timer(id);
-            }
-        }
-    }
-
-    /// Those whose next request waited for a link that is gone.
-    fn release_waiting(&mut self) {
-        for client in self.links.released.drain(..) {
-            self.clients.unblock(client);
-        }
     }
 }
 
@@ -486,10 +316,7 @@ impl About {
     }
 
     /// The same for what stands before the keys of a retrieval.
-    fn capped_prefix(&self, prefix: &[u8], kind: Kind, ttl: u32, now: Time) -> Vec<u8> {
-        let Kind::Part(verb) = kind else {
-            return prefix.to_vec();
-        };
+    fn capped_prefix(&self, prefix: &[u8], verb: Verb, ttl: u32, now: Time) -> Vec<u8> {
         expiry::capped(prefix, verb, ttl, self.unix_time(now))
     }
 }

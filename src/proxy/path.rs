@@ -19,15 +19,15 @@ use super::answer::{self, Failure};
 use super::client::{ClientId, Gathering};
 use super::close::Close;
 use super::kind::Kind;
-use super::limits::{KEYS_PER_TURN, REQUESTS_PER_TICK};
+use super::limits::REQUESTS_PER_TICK;
 use super::link::{Asked, LinkId, Stage};
 use super::links::Way;
 use super::local::Next;
+use super::many;
 use super::pool::{Route, placed_by, route};
-use super::replies::{Dropped, Slot};
+use super::replies::Dropped;
 use crate::memcache::line::{Refusal, Request};
 use crate::memcache::request::Step;
-use crate::memcache::words::Words;
 use crate::time::Time;
 
 /// What a link brought.
@@ -66,12 +66,11 @@ impl<S> Proxy<S> {
         if let Some(gathering) = client.gathering.take() {
             return self.gather(id, gathering, now);
         }
-        if client.input.is_empty() {
-            client.wanted = 1;
-            client.input.release(stock);
-            return Next::Rest;
-        }
-        match client.parser.advance(&client.input, scratch) {
+        let step = match client.input.is_empty() {
+            true => Step::Partial { total: 1 },
+            false => client.parser.advance(&client.input, scratch),
+        };
+        match step {
             Step::Partial { total } => {
                 client.wanted = total;
                 client.input.release(stock);
@@ -153,63 +152,6 @@ impl<S> Proxy<S> {
         Next::More
     }
 
-    /// Sends the keys of a retrieval to their backends, on one line for each of them. A place is
-    /// reserved for every key, and one for the end.
-    fn gather(&mut self, id: ClientId, gathering: Gathering, now: Time) -> Next {
-        let Self { clients, links, pools, stock, scratch, .. } = self;
-        let Some(client) = clients.get_mut(id) else {
-            return Next::Rest;
-        };
-        let Gathering { request, mut at } = gathering;
-        let kind = Kind::Part(request.line.verb);
-        let line = client.input.slice(0..request.line.head, scratch);
-        let prefix = line[..request.line.key.start].trim_ascii_end();
-        let mut words = Words::new(line, at);
-        let mut turns = 0;
-        let finished = loop {
-            if turns == KEYS_PER_TURN || !client.may_ask() {
-                break false;
-            }
-            let Some(key) = words.next() else {
-                break true;
-            };
-            turns += 1;
-            let Route { backend, ttl } =
-                route(pools, client.pool, &links.backends, &line[key.clone()]);
-            match links.way(backend, client.lane, now) {
-                Way::Full(link) => {
-                    client.blocked = true;
-                    link.waiting.push(id);
-                    break false;
-                }
-                Way::Open(link_id, link) => {
-                    let asked = Asked::new(id, client.replies.expect(), kind, false, now);
-                    let capped = ttl.map(|ttl| self.about.capped_prefix(prefix, kind, ttl, now));
-                    let prefix = capped.as_deref().unwrap_or(prefix);
-                    if link.ask_part(asked, prefix, &line[key.start - 1..key.end], stock) {
-                        links.begin_batch(link_id);
-                    }
-                }
-                Way::Down => {
-                    let place = client.replies.expect();
-                    let policy = &links.backends[backend].policy;
-                    let reply = answer::failed(kind, false, Failure::Down, policy);
-                    client.replies.fulfil(place, reply, &mut client.output, stock);
-                }
-            }
-            at = key.end;
-        };
-        links.end_batches(now, stock);
-        if finished {
-            client.input.consume(request.len);
-            self.answer_here(id, Slot::End(b"END\r\n"));
-        } else {
-            client.gathering = Some(Gathering { request, at });
-        }
-        self.clients.counters.cmd_get += turns as u64;
-        Next::More
-    }
-
     /// A value was dropped because its client had no room for it, and now its turn has come. If the
     /// client has asked for changes since, what it would read now is not what it asked for.
     pub(super) fn ask_again(&mut self, id: ClientId, now: Time) {
@@ -217,28 +159,25 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return;
         };
-        let Some((place, dropped)) = client.replies.take_dropped() else {
+        let Some((place, Dropped { kind, key })) = client.replies.take_dropped() else {
             return;
         };
-        let Dropped { kind, key } = *dropped;
         let Route { backend, .. } = route(pools, client.pool, &links.backends, &key);
         let written = client.last_write.is_after(place);
         let link = match links.way(backend, client.lane, now) {
             Way::Open(_, link) | Way::Full(link) if !written => link,
-            _ => {
+            Way::Open(..) | Way::Full(_) | Way::Down => {
                 let failure = if written { Failure::NoRoom } else { Failure::Down };
-                let reply = answer::failed(kind, false, failure, &links.backends[backend].policy);
-                return clients.answer(id, place, reply, stock);
+                let asked = Asked::new(id, place, kind, false, now);
+                let policy = &links.backends[backend].policy;
+                return answer::fail(&asked, failure, policy, clients, stock);
             }
         };
-        let cas = matches!(kind, Kind::Get(verb) | Kind::Part(verb) if verb.returns_cas());
+        let cas = matches!(kind, Kind::Get(verb) | Kind::Again(verb) if verb.returns_cas());
         let verb: &[u8] = if cas { b"gets " } else { b"get " };
         link.ask(Asked::new(id, place, kind, false, now), &key, stock);
         for piece in [verb, &key, b"\r\n"] {
             link.output.extend(stock, piece);
-        }
-        if matches!(kind, Kind::Part(_)) {
-            link.ask(Asked::nobody(Kind::PartsEnd, now), b"", stock);
         }
     }
 
@@ -264,11 +203,19 @@ impl<S> Proxy<S> {
         let mut heard = Heard::Replies;
         let mut oldest = None;
         while let Some(asked) = link.in_flight.front().copied() {
+            let is_part = matches!(asked.kind, Kind::Part(_));
+            if is_part && link.parser.is_fresh() {
+                many::accept_values(link, &asked, clients)?;
+            }
             let reply = link.parser.advance(&link.input, asked.kind.is_get(), scratch);
             let Some(reply) = reply.map_err(|_| Close::Malformed)? else {
                 break;
             };
-            answer::accept(link, &reply, backend, clients, stock)?;
+            if is_part {
+                many::accept_part(link, &reply, &asked, backend, clients, stock)?;
+            } else {
+                answer::accept(link, &reply, &asked, backend, clients, stock)?;
+            }
             link.input.consume(reply.len);
             oldest.get_or_insert(asked.asked_at);
             if asked.kind == Kind::Probe {

@@ -1,27 +1,17 @@
 //! What a client is owed, in order. Replies arrive in any order, and leave in the order of the
 //! requests: that of the oldest place at once, the others when their turn comes.
 //!
-//! Each key of a multi-get has a place of its own, and so has the `END` behind them: the order of
-//! the places is the order of the keys, so gathering the parts of one reply from many backends
-//! needs nothing but this queue.
+//! A retrieval of many keys has a place for each run of keys that is asked for at once, and one for
+//! the `END` behind them all.
 
+use super::gather::Gather;
+use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
 use crate::ring::Ring;
 use crate::stock::Stock;
 use std::borrow::Cow;
 use std::collections::VecDeque;
-
-/// A reply's turn, counted over all the client's replies; it wraps around.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Place(u32);
-
-impl Place {
-    /// Whether it comes after `other`.
-    pub(super) const fn is_after(self, other: Self) -> bool {
-        (self.0.wrapping_sub(other.0) as i32) > 0
-    }
-}
 
 /// One reply, or one part of one.
 #[derive(Debug)]
@@ -35,9 +25,11 @@ pub(super) enum Slot {
     Dropped(Box<Dropped>),
     /// It is known word for word.
     Text(&'static [u8]),
-    /// There is nothing to say: a miss among many keys, or the client wanted no answer.
+    /// There is nothing to say: the client wanted no answer.
     Nothing,
-    /// A part of a multi-get failed, or one of many backends; the end will say so.
+    /// A run of keys of one retrieval.
+    Gather(Box<Gather>),
+    /// One of many backends failed; the end will say so.
     Failed(Cow<'static, [u8]>),
     /// The end of what has many parts: this text, or what went wrong in place of it. An empty text
     /// says nothing in either case.
@@ -63,14 +55,26 @@ pub(super) struct Replies {
     slots: Queue,
     /// Bytes that are kept for places whose turn has not come.
     held: usize,
-    /// What went wrong in the multi-get that is leaving at the moment.
+    /// What went wrong in the reply of many parts that is leaving at the moment.
     failure: Option<Cow<'static, [u8]>>,
+    /// Keys in the gatherings.
+    keys: usize,
+    /// Gatherings that have left; their memory can be used again.
+    #[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
+    pub(super) done: Vec<Box<Gather>>,
 }
 
 impl Replies {
     /// Nothing is owed.
     pub(super) fn new() -> Self {
-        Self { first: Place(0), slots: VecDeque::new(), held: 0, failure: None }
+        Self {
+            first: Place::default(),
+            slots: VecDeque::new(),
+            held: 0,
+            failure: None,
+            keys: 0,
+            done: Vec::new(),
+        }
     }
 
     /// Takes memory that another queue has left, unless it has some.
@@ -83,8 +87,8 @@ impl Replies {
         }
     }
 
-    /// Leaves its memory to others: nothing is owed. A little is kept, which is cheaper to keep than
-    /// to hand around.
+    /// Leaves its memory to others: nothing is owed. A little is kept, which is cheaper to keep
+    /// than to hand around.
     #[inline]
     pub(super) fn rest(&mut self, spare: &mut Vec<Queue>) {
         if self.slots.capacity() > SLOTS_KEPT {
@@ -98,9 +102,42 @@ impl Replies {
     /// Reserves the place of the next reply.
     #[inline]
     pub(super) fn expect(&mut self) -> Place {
-        let place = Place(self.first.0.wrapping_add(self.slots.len() as u32));
+        let place = self.first.behind(self.slots.len());
         self.slots.push_back(Slot::Waiting);
         place
+    }
+
+    /// The place that is reserved next.
+    pub(super) fn next_place(&self) -> Place {
+        self.first.behind(self.slots.len())
+    }
+
+    /// Reserves the place of a run of keys.
+    pub(super) fn expect_all(&mut self, gather: Box<Gather>) -> Place {
+        let place = self.first.behind(self.slots.len());
+        self.keys += gather.len();
+        self.slots.push_back(Slot::Gather(gather));
+        place
+    }
+
+    /// The run of keys that has this place.
+    #[inline]
+    pub(super) fn gather(&mut self, place: Place) -> Option<&mut Gather> {
+        let slot = self.slots.get_mut(place.from(self.first))?;
+        if let Slot::Gather(gather) = slot { Some(gather) } else { None }
+    }
+
+    /// A part of this place has come, or has failed.
+    pub(super) fn settle_at(&mut self, place: Place, output: &mut Ring, stock: &mut Stock) {
+        if place == self.first {
+            self.settle(output, stock);
+        }
+    }
+
+    /// Counts bytes that are kept in a gathering.
+    #[inline]
+    pub(super) fn hold(&mut self, bytes: usize) {
+        self.held += bytes;
     }
 
     /// Puts the reply at the head of `source`, `len` bytes, into its place.
@@ -154,21 +191,49 @@ impl Replies {
     /// Whether the reply whose turn it is was dropped.
     #[inline]
     pub(super) fn has_dropped(&self) -> bool {
+        if let Some(Slot::Gather(gather)) = self.slots.front() {
+            return gather.is_stuck();
+        }
         matches!(self.slots.front(), Some(Slot::Dropped(_)))
     }
 
-    /// The reply whose turn it is, when it was dropped; it is waited for again.
-    pub(super) fn take_dropped(&mut self) -> Option<(Place, Box<Dropped>)> {
-        let slot = self.slots.front_mut().filter(|slot| matches!(slot, Slot::Dropped(_)))?;
+    /// What was dropped and whose turn it is; it is waited for again.
+    pub(super) fn take_dropped(&mut self) -> Option<(Place, Dropped)> {
+        let slot = self.slots.front_mut()?;
+        if let Slot::Gather(gather) = slot {
+            let kind = Kind::Again(gather.verb);
+            return Some((self.first, Dropped { kind, key: gather.ask_again()? }));
+        }
+        if !matches!(slot, Slot::Dropped(_)) {
+            return None;
+        }
         let Slot::Dropped(dropped) = std::mem::replace(slot, Slot::Waiting) else {
             return None;
         };
-        Some((self.first, dropped))
+        Some((self.first, *dropped))
     }
 
-    /// How many replies are owed.
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
+    /// The value that was asked for again: `len` bytes of `source`, when there are any.
+    pub(super) fn resume(
+        &mut self,
+        value: Option<(&Ring, usize)>,
+        failure: Option<Cow<'static, [u8]>>,
+        output: &mut Ring,
+        stock: &mut Stock,
+    ) {
+        if let Some((source, len)) = value {
+            output.extend_from(stock, source, 0..len);
+        }
+        if let Some(Slot::Gather(gather)) = self.slots.front_mut() {
+            gather.answered_again(failure);
+        }
+        self.settle(output, stock);
+    }
+
+    /// How many replies are owed, each key counted.
+    #[inline]
+    pub(super) fn owed(&self) -> usize {
+        self.slots.len() + self.keys
     }
 
     /// Whether nothing is owed.
@@ -182,8 +247,7 @@ impl Replies {
     }
 
     fn slot(&mut self, place: Place) -> &mut Slot {
-        let at = place.0.wrapping_sub(self.first.0) as usize;
-        let slot = &mut self.slots[at];
+        let slot = &mut self.slots[place.from(self.first)];
         assert!(matches!(slot, Slot::Waiting), "one reply to a request");
         slot
     }
@@ -191,15 +255,25 @@ impl Replies {
     /// Lets everything leave whose turn has come.
     #[inline]
     fn settle(&mut self, output: &mut Ring, stock: &mut Stock) {
-        while !matches!(self.slots.front(), None | Some(Slot::Waiting | Slot::Dropped(_))) {
+        loop {
+            match self.slots.front_mut() {
+                None | Some(Slot::Waiting | Slot::Dropped(_)) => return,
+                Some(Slot::Gather(gather)) => {
+                    if !gather.leave(output, stock, &mut self.failure) {
+                        return;
+                    }
+                }
+                Some(_) => {}
+            }
             if let Some(slot) = self.take_first() {
                 self.leave(slot, output, stock);
             }
         }
     }
 
+    #[inline]
     fn take_first(&mut self) -> Option<Slot> {
-        self.first.0 = self.first.0.wrapping_add(1);
+        self.first = self.first.behind(1);
         self.slots.pop_front()
     }
 
@@ -212,6 +286,11 @@ impl Replies {
             }
             Slot::Text(text) => output.extend(stock, text),
             Slot::Nothing | Slot::Waiting | Slot::Dropped(_) => {}
+            Slot::Gather(gather) => {
+                self.held -= gather.held();
+                self.keys -= gather.len();
+                self.done.push(gather);
+            }
             Slot::Failed(text) => {
                 self.failure.get_or_insert(text);
             }

@@ -263,7 +263,11 @@ impl Peer {
         let floating = self.floating.get(key).map_or(&[][..], Vec::as_slice);
         assert!(
             possible.iter().chain(floating).any(|it| it == value),
-            "{key} holds {value:?}, but may only hold {possible:?} or {floating:?}"
+            "{:?}: {key} holds {:?}, but may only hold {:?} or {:?}",
+            self.asked.front(),
+            brief(value),
+            possible.iter().map(|it| brief(it)).collect::<Vec<_>>(),
+            floating.iter().map(|it| brief(it)).collect::<Vec<_>>()
         );
     }
 }
@@ -296,4 +300,9 @@ impl Question {
             Self::Nonsense => "set short\r\n".into(),
         }
     }
+}
+
+/// The start of a value: the rest is filling.
+fn brief(value: &str) -> &str {
+    &value[..value.len().min(20)]
 }

@@ -1,0 +1,278 @@
+//! All clients: what they are given, and what is to be done for which of them.
+
+use super::client::{Client, Fillable, Reading};
+use super::gather::Gather;
+use super::ids::{ClientId, Place};
+use super::limits::GATHERS_KEPT_MAX;
+use super::replies::Slot;
+use crate::ring::Ring;
+use crate::stats::Counters;
+use crate::stock::Stock;
+use crate::table::Table;
+use std::borrow::Cow;
+
+/// All clients, and what is to be done for which of them.
+pub(super) struct Clients<S> {
+    table: Table<ClientId, Client<S>>,
+    dirty: Vec<ClientId>,
+    queued: Vec<ClientId>,
+    /// Bytes of replies that came before their turn, over all clients.
+    held: usize,
+    /// Bytes that may be kept for one client, when memory is short.
+    pub(super) allowance: usize,
+    /// Gatherings that have left, to be used again.
+    #[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
+    spare: Vec<Box<Gather>>,
+    pub(super) counters: Counters,
+}
+
+impl<S> Clients<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            table: Table::new(),
+            dirty: Vec::new(),
+            queued: Vec::new(),
+            held: 0,
+            allowance: usize::MAX,
+            spare: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    pub(super) fn insert(&mut self, client: Client<S>) -> ClientId {
+        self.table.insert(client)
+    }
+
+    pub(super) fn remove(&mut self, id: ClientId) -> Option<Client<S>> {
+        let client = self.table.remove(id)?;
+        self.held -= client.replies.held();
+        Some(client)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client<S>> {
+        self.table.get_mut(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Bytes of replies that came before their turn, over all clients.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The client that costs the most memory.
+    pub(super) fn worst(&self) -> Option<ClientId> {
+        let memory = |id: &ClientId| self.table.get(*id).map_or(0, Client::memory);
+        self.table.ids().max_by_key(memory)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ClientId> {
+        self.table.ids()
+    }
+
+    /// The client that is to be written to, and what counts the bytes.
+    #[inline]
+    pub(super) fn leaving(&mut self, id: ClientId) -> Option<(&mut Client<S>, &mut u64)> {
+        let client = self.table.get_mut(id)?;
+        client.dirty = false;
+        Some((client, &mut self.counters.bytes_written))
+    }
+
+    /// The socket and the ring to fill from it, when there is something to read and it may be.
+    pub(super) fn fillable(&mut self, id: ClientId, stock: &mut Stock) -> Option<Fillable<'_, S>> {
+        let client = self.table.get_mut(id)?;
+        let may_send = client.reading == Reading::Open && client.may_ask();
+        if !client.readiness.readable || !may_send {
+            return None;
+        }
+        client.input.reserve(stock, client.room_wanted());
+        let Client { socket, input, readiness, .. } = client;
+        Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
+    }
+
+    /// Puts the reply at the head of `source` into its place, unless the client is gone. Returns
+    /// false when there was no room for it.
+    #[inline]
+    pub(super) fn answer_from(
+        &mut self,
+        id: ClientId,
+        place: Place,
+        source: &Ring,
+        len: usize,
+        stock: &mut Stock,
+    ) -> bool {
+        let Some(client) = self.table.get_mut(id) else {
+            return true;
+        };
+        client.saw(len);
+        if !client.has_room(place, len, self.allowance) {
+            return false;
+        }
+        let before = client.replies.held();
+        client.replies.fulfil_from(place, source, len, &mut client.output, stock);
+        self.held = self.held + client.replies.held() - before;
+        mark(&mut client.dirty, id, &mut self.dirty);
+        recycle(&mut client.replies.done, &mut self.spare);
+        true
+    }
+
+    /// The client that waits for a part, and the bytes that may be kept for it.
+    #[inline]
+    pub(super) fn gathering(&mut self, id: ClientId) -> Option<(&mut Client<S>, usize)> {
+        let client = self.table.get_mut(id)?;
+        let room = client.room(self.allowance);
+        Some((client, room))
+    }
+
+    /// Bytes of values have been kept for a client, in a gathering.
+    #[inline]
+    pub(super) fn hold(&mut self, bytes: usize) {
+        self.held += bytes;
+    }
+
+    /// A part of a place has been answered, or has failed.
+    pub(super) fn finish_part(
+        &mut self,
+        id: ClientId,
+        place: Place,
+        part: u16,
+        failure: Option<Cow<'static, [u8]>>,
+        stock: &mut Stock,
+    ) {
+        if let Some(client) = self.table.get_mut(id)
+            && let Some(gather) = client.replies.gather(place)
+        {
+            gather.finish(part, failure);
+            let before = client.replies.held();
+            client.replies.settle_at(place, &mut client.output, stock);
+            self.held = self.held + client.replies.held() - before;
+            mark(&mut client.dirty, id, &mut self.dirty);
+            recycle(&mut client.replies.done, &mut self.spare);
+        }
+    }
+
+    /// Counts the keys of a part that has been answered without them.
+    pub(super) fn count_misses(&mut self, id: ClientId, place: Place, part: u16) {
+        if let Some(client) = self.table.get_mut(id)
+            && let Some(gather) = client.replies.gather(place)
+        {
+            self.counters.get_misses += gather.misses(part) as u64;
+        }
+    }
+
+    /// What was asked for again has come, or has failed: the gathering goes on.
+    pub(super) fn resume(
+        &mut self,
+        id: ClientId,
+        value: Option<(&Ring, usize)>,
+        failure: Option<Cow<'static, [u8]>>,
+        stock: &mut Stock,
+    ) {
+        if let Some(client) = self.table.get_mut(id) {
+            let before = client.replies.held();
+            client.replies.resume(value, failure, &mut client.output, stock);
+            self.held = self.held + client.replies.held() - before;
+            mark(&mut client.dirty, id, &mut self.dirty);
+            recycle(&mut client.replies.done, &mut self.spare);
+        }
+    }
+
+    /// A gathering without keys.
+    pub(super) fn take_gather(&mut self) -> Box<Gather> {
+        self.spare.pop().unwrap_or_else(|| Box::new(Gather::new()))
+    }
+
+    /// Reserves a place for a gathering whose parts have been sent.
+    pub(super) fn expect_all(&mut self, id: ClientId, gather: Box<Gather>, stock: &mut Stock) {
+        if let Some(client) = self.table.get_mut(id) {
+            let place = client.replies.expect_all(gather);
+            client.replies.settle_at(place, &mut client.output, stock);
+            mark(&mut client.dirty, id, &mut self.dirty);
+            recycle(&mut client.replies.done, &mut self.spare);
+        }
+    }
+
+    /// Takes back a gathering that is not needed.
+    pub(super) fn put_gather(&mut self, gather: Box<Gather>) {
+        self.spare.push(gather);
+    }
+
+    /// Puts a reply into its place, unless the client is gone.
+    pub(super) fn answer(&mut self, id: ClientId, place: Place, reply: Slot, stock: &mut Stock) {
+        if let Some(client) = self.table.get_mut(id) {
+            let before = client.replies.held();
+            client.replies.fulfil(place, reply, &mut client.output, stock);
+            self.held = self.held + client.replies.held() - before;
+            mark(&mut client.dirty, id, &mut self.dirty);
+            recycle(&mut client.replies.done, &mut self.spare);
+        }
+    }
+
+    /// Has it flushed at the end of the tick.
+    pub(super) fn mark_dirty(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            mark(&mut client.dirty, id, &mut self.dirty);
+        }
+    }
+
+    /// Has it served again in the next tick.
+    pub(super) fn queue(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            mark(&mut client.queued, id, &mut self.queued);
+        }
+    }
+
+    /// The link that it waited for has room again.
+    pub(super) fn unblock(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            client.blocked = false;
+            mark(&mut client.queued, id, &mut self.queued);
+        }
+    }
+
+    /// Whether clients wait to be served again.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
+    }
+
+    /// Those to be served again.
+    pub(super) fn take_queued(&mut self, into: &mut Vec<ClientId>) {
+        into.clear();
+        std::mem::swap(into, &mut self.queued);
+        for id in into {
+            if let Some(client) = self.table.get_mut(*id) {
+                client.queued = false;
+            }
+        }
+    }
+
+    /// Those to be flushed: each has to be asked for by `leaving`.
+    pub(super) fn take_dirty(&mut self, into: &mut Vec<ClientId>) {
+        into.clear();
+        std::mem::swap(into, &mut self.dirty);
+    }
+}
+
+/// Keeps gatherings that have left for later, unless there are enough.
+#[inline]
+#[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
+fn recycle(done: &mut Vec<Box<Gather>>, spare: &mut Vec<Box<Gather>>) {
+    while let Some(mut gather) = done.pop() {
+        if spare.len() < GATHERS_KEPT_MAX {
+            gather.clear();
+            spare.push(gather);
+        }
+    }
+}
+
+/// Puts `id` on `list` unless it is there already.
+#[inline]
+pub(super) fn mark<Id>(flag: &mut bool, id: Id, list: &mut Vec<Id>) {
+    if !*flag {
+        *flag = true;
+        list.push(id);
+    }
+}

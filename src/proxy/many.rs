@@ -1,0 +1,224 @@
+//! Retrievals of many keys: how they are taken up, and what becomes of the answers.
+
+use super::Proxy;
+use super::answer::Failure;
+use super::backend::{Backend, Policy};
+use super::client::{Client, ClientId, Gathering};
+use super::clients::Clients;
+use super::close::Close;
+use super::gather::{Gather, NO_PART};
+use super::kind::Kind;
+use super::limits::{BATCH_BYTES_MAX, KEYS_PER_TURN};
+use super::link::{Asked, Link};
+use super::links::Way;
+use super::local::Next;
+use super::pool::{Route, route};
+use super::replies::Slot;
+use crate::memcache::line::Request;
+use crate::memcache::reply::{self, Form, Reply};
+use crate::memcache::words::Words;
+use crate::stock::Stock;
+use crate::time::Time;
+use std::borrow::Cow;
+
+impl<S> Proxy<S> {
+    /// Sends keys of a retrieval to their backends, on a line for each of them: as many keys as the
+    /// client may be owed. They have one place, and the end behind the last of them has another.
+    pub(super) fn gather(&mut self, id: ClientId, gathering: Gathering, now: Time) -> Next {
+        let Gathering { request, at } = gathering;
+        let mut gather = self.clients.take_gather();
+        gather.verb = request.line.verb;
+        let (at, finished) = self.collect(id, &request, at, &mut gather, now);
+        self.clients.counters.cmd_get += gather.len() as u64;
+        if gather.len() > 0 {
+            self.send(id, &request, gather, now);
+        } else {
+            self.clients.put_gather(gather);
+        }
+        let Some(client) = self.clients.get_mut(id) else {
+            return Next::Rest;
+        };
+        if finished {
+            client.input.consume(request.len);
+            self.answer_here(id, Slot::End(b"END\r\n"));
+        } else {
+            client.gathering = Some(Gathering { request, at });
+        }
+        Next::More
+    }
+
+    /// Puts the keys behind `at` into parts, by their backends. Returns how far it came, and
+    /// whether that was to the end.
+    fn collect(
+        &mut self,
+        id: ClientId,
+        request: &Request,
+        mut at: usize,
+        gather: &mut Gather,
+        now: Time,
+    ) -> (usize, bool) {
+        let Self { clients, links, pools, scratch, part_of, .. } = self;
+        let Some(client) = clients.get_mut(id) else {
+            return (at, false);
+        };
+        let line = client.input.slice(0..request.line.head, scratch);
+        let mut words = Words::new(line, at);
+        while gather.len() < KEYS_PER_TURN && client.may_owe(gather.len()) {
+            let Some(key) = words.next() else {
+                return (at, true);
+            };
+            let Route { backend, ttl } =
+                route(pools, client.pool, &links.backends, &line[key.clone()]);
+            let mut part = part_of[backend];
+            if part == NO_PART || gather.part(part).asked.len() > BATCH_BYTES_MAX {
+                let link = match links.way(backend, client.lane, now) {
+                    Way::Open(link, _) => Some(link),
+                    Way::Down => None,
+                    Way::Full(link) => {
+                        client.blocked = true;
+                        link.waiting.push(id);
+                        return (at, false);
+                    }
+                };
+                part = gather.open(backend, link, ttl);
+                part_of[backend] = part;
+            }
+            gather.add(part, &line[key.start - 1..key.end]);
+            at = key.end;
+        }
+        (at, false)
+    }
+
+    /// Writes the parts to their links.
+    fn send(&mut self, id: ClientId, request: &Request, mut gather: Box<Gather>, now: Time) {
+        let Self { clients, links, stock, scratch, part_of, about, .. } = self;
+        let Some(client) = clients.get_mut(id) else {
+            return;
+        };
+        let kind = Kind::Part(request.line.verb);
+        let prefix = client.input.slice(0..request.line.key.start, scratch).trim_ascii_end();
+        let place = client.replies.next_place();
+        for (at, part) in gather.parts().iter_mut().enumerate() {
+            part_of[part.backend] = NO_PART;
+            let Some(link) = part.link.and_then(|link| links.get_mut(link)) else {
+                part.link = None;
+                part.failure = failure(Failure::Down, &links.backends[part.backend].policy);
+                continue;
+            };
+            let capped =
+                part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.verb, ttl, now));
+            let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
+            link.ask(asked, b"", stock);
+            for piece in [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"] {
+                link.output.extend(stock, piece);
+            }
+        }
+        gather.sent();
+        clients.expect_all(id, gather, stock);
+    }
+}
+
+/// Takes all values at the head of the link's input that are answers to its oldest request, a line
+/// of some keys, and that are whole, in one go.
+pub(super) fn accept_values<S>(
+    link: &mut Link<S>,
+    asked: &Asked,
+    clients: &mut Clients<S>,
+) -> Result<(), Close> {
+    let Some((client, room)) = waiting(link, asked, clients) else {
+        return Ok(());
+    };
+    let Some(gather) = client.replies.gather(asked.place) else {
+        return Ok(());
+    };
+    let part = gather.part(asked.part);
+    let input = link.input.front();
+    let (mut taken, mut longest, mut hits) = (0, 0, 0);
+    while let Some((key, len)) = reply::whole_value(&input[taken..])
+        && taken + len <= room
+    {
+        let key = &input[taken + key.start..taken + key.end];
+        part.found(key, len, false).map_err(|_| Close::Unsolicited)?;
+        taken += len;
+        longest = longest.max(len);
+        hits += 1;
+    }
+    gather.keep(asked.part, [&input[..taken], &[]]);
+    client.replies.hold(taken);
+    client.saw(longest);
+    clients.hold(taken);
+    clients.counters.get_hits += hits;
+    link.input.consume(taken);
+    Ok(())
+}
+
+/// A reply to a line of some keys: one value, or the end of them, or an error in place of it.
+pub(super) fn accept_part<S>(
+    link: &mut Link<S>,
+    reply: &Reply,
+    asked: &Asked,
+    backend: &Backend,
+    clients: &mut Clients<S>,
+    stock: &mut Stock,
+) -> Result<(), Close> {
+    if !asked.kind.suits(reply.form) {
+        return Err(Close::Malformed);
+    }
+    if reply.form == Form::Value {
+        return accept_value(link, reply, asked, clients);
+    }
+    if let (Some(client), 0) = (asked.client, link.late) {
+        clients.count_misses(client, asked.place, asked.part);
+        let failed = matches!(reply.form, Form::Line(_)) && !backend.policy.failed_get_is_miss;
+        let failure = failed.then(|| link.input_text(reply.len)).map(Cow::Owned);
+        clients.finish_part(client, asked.place, asked.part, failure, stock);
+    }
+    link.answered();
+    Ok(())
+}
+
+/// One value. When there is no room for it, only its key is kept, and it is asked for again when
+/// its turn comes.
+fn accept_value<S>(
+    link: &mut Link<S>,
+    reply: &Reply,
+    asked: &Asked,
+    clients: &mut Clients<S>,
+) -> Result<(), Close> {
+    let Some((client, room)) = waiting(link, asked, clients) else {
+        return Ok(());
+    };
+    client.saw(reply.len);
+    let dropped = reply.len > room && client.kept() > 0;
+    let kept = if dropped { reply.key.clone() } else { 0..reply.len };
+    let Some(gather) = client.replies.gather(asked.place) else {
+        return Ok(());
+    };
+    let (first, second) = link.input.pieces(reply.key.clone());
+    let key = [first, second].concat();
+    let part = gather.part(asked.part);
+    part.found(&key, kept.len(), dropped).map_err(|_| Close::Unsolicited)?;
+    let (first, second) = link.input.pieces(kept.clone());
+    gather.keep(asked.part, [first, second]);
+    client.replies.hold(kept.len());
+    clients.hold(kept.len());
+    clients.counters.get_hits += 1;
+    Ok(())
+}
+
+/// The client that still waits for the oldest request of a link, and the bytes that may be kept for
+/// it.
+#[inline]
+fn waiting<'a, S>(
+    link: &Link<S>,
+    asked: &Asked,
+    clients: &'a mut Clients<S>,
+) -> Option<(&'a mut Client<S>, usize)> {
+    let id = asked.client.filter(|_| link.late == 0)?;
+    clients.gathering(id)
+}
+
+/// What the end of a retrieval says of a part that failed; nothing when its keys are misses.
+pub(super) fn failure(why: Failure, policy: &Policy) -> Option<Cow<'static, [u8]>> {
+    (!why.is_miss(policy)).then(|| Cow::Borrowed(why.text()))
+}
