@@ -60,6 +60,9 @@ impl Server {
             return Err(format!("{} is no server", quoted(text)));
         };
         let name = words.next().map(String::from);
+        if text.contains(char::is_control) {
+            return Err(format!("{} has a control character in it", quoted(text)));
+        }
         if let Some(stray) = words.next() {
             return Err(format!("{} stands after the server's name", quoted(stray)));
         }

@@ -4,7 +4,7 @@ use super::address::{Bare, Listen, Server};
 use super::endpoint::Endpoint;
 use super::global;
 use super::keys::{self, Key, Read, named, set};
-use super::problems::{At, Problems, quoted, suggestion};
+use super::problems::{At, Problems, quoted};
 use super::units::{number, size, truth};
 use super::yaml::{Entry, Node, Value};
 use super::{GUTTER_TTL_MAX, LINKS_MAX, OnDown, OnError, PoolConfig};
@@ -88,8 +88,8 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     text("server_connections", "1", "a number from 1 to 1000",
         |it, text| set(&mut it.pool.links, number(text, 1..=LINKS_MAX))),
     text("preconnect", "false", TRUTH, |it, text| set(&mut it.pool.preconnect, truth(text))),
-    text("server_failure_limit", "2", "a number from 1 to 1000000",
-        |it, text| set(&mut it.pool.server_failure_limit, number(text, 1..=1_000_000))),
+    text("server_failure_limit", "2", "a number from 1",
+        |it, text| set(&mut it.pool.server_failure_limit, number(text, 1..=u32::MAX))),
     text("server_retry_timeout", "30000", MS,
         |it, text| set(&mut it.pool.server_retry_timeout, milliseconds(text))),
     node("on_down", "error", ON_DOWN, on_down),
@@ -97,12 +97,12 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     text("gutter_ttl", "60", "seconds from 1 to 2592000, 30 days",
         |it, text| set(&mut it.pool.gutter_ttl, number(text, 1..=GUTTER_TTL_MAX))),
     text("on_error", "error", "error or miss", on_error),
-    text("backlog", "1024", "a number from 1 to 65535",
-        |it, text| set(&mut it.pool.backlog, number(text, 1..=65535))),
+    text("backlog", "1024", "a number from 1",
+        |it, text| set(&mut it.pool.backlog, number(text, 1..=i32::MAX))),
     text("reuseport", "false", TRUTH, |it, text| set(&mut it.pool.reuseport, truth(text))),
     text("tcpkeepalive", "true", TRUTH, |it, text| set(&mut it.pool.tcpkeepalive, truth(text))),
-    text("client_connections", "0", "a number from 1 to 1000000, or 0 for no limit",
-        |it, text| set(&mut it.pool.client_connections, number(text, 0..=1_000_000))),
+    text("client_connections", "0", "a number, or 0 for no limit",
+        |it, text| set(&mut it.pool.client_connections, number(text, 0..=usize::MAX))),
     text("client_idle_timeout", "0", "milliseconds up to 86400000, a day, or 0 for never",
         |it, text| set(&mut it.pool.client_idle_timeout, number(text, 0..=TIMEOUT_MS_MAX))),
     text("max_value_size", "1m", "a size from 1 to 1g, as in 512k or 4m",
@@ -205,34 +205,33 @@ const ON_DOWN: &str = "error, miss, rehash or {gutter: POOL}";
 
 fn on_down(draft: &mut Draft, node: &Node, problems: &mut Problems) {
     let wanted = match &node.value {
-        Value::Text(text) => match (text.as_str(), text.strip_prefix("gutter:")) {
-            ("error", _) => Ok(Wanted::Plain(OnDown::Error)),
-            ("miss", _) => Ok(Wanted::Plain(OnDown::Miss)),
-            ("rehash", _) => Ok(Wanted::Plain(OnDown::Rehash)),
-            (_, Some(pool)) if !pool.trim().is_empty() => {
-                Ok(Wanted::Gutter(node.at, pool.trim().into()))
-            }
-            ("gutter" | "gutter:", _) => Err("gutter needs the name of a pool".into()),
-            _ => {
-                let near = suggestion(text, ["error", "miss", "rehash"]);
-                Err(format!("{} is unknown{near}", quoted(text)))
-            }
-        },
+        Value::Text(text) => on_down_text(node.at, text).map_err(|wrong| {
+            let near = problems.suggestion(text, ["error", "miss", "rehash"]);
+            format!("{wrong}; expected {ON_DOWN}{near}")
+        }),
         Value::Map(entries) => match entries.as_slice() {
             [Entry { key, node: Node { at, value: Value::Text(pool) }, .. }] if key == "gutter" => {
                 Ok(Wanted::Gutter(*at, pool.clone()))
             }
-            _ => Err("these keys are not known here".into()),
+            _ => Err(format!("these keys are not known here; expected {ON_DOWN}")),
         },
-        Value::List(_) => Err("there is a list".into()),
+        Value::List(_) => Err(format!("there is a list; expected {ON_DOWN}")),
         Value::Nothing | Value::Refused => return,
     };
     match wanted {
         Ok(wanted) => draft.on_down = wanted,
-        Err(wrong) => {
-            let wrong = format!("{wrong}; expected {ON_DOWN}");
-            problems.error(node.at, named(node.at, "on_down", &wrong));
-        }
+        Err(wrong) => problems.error(node.at, named(node.at, "on_down", &wrong)),
+    }
+}
+
+fn on_down_text(at: At, text: &str) -> Result<Wanted, String> {
+    match (text, text.strip_prefix("gutter:").map(str::trim)) {
+        ("error", _) => Ok(Wanted::Plain(OnDown::Error)),
+        ("miss", _) => Ok(Wanted::Plain(OnDown::Miss)),
+        ("rehash", _) => Ok(Wanted::Plain(OnDown::Rehash)),
+        ("gutter", _) | (_, Some("")) => Err("gutter needs the name of a pool".into()),
+        (_, Some(pool)) => Ok(Wanted::Gutter(at, pool.into())),
+        (_, None) => Err(format!("{} is unknown", quoted(text))),
     }
 }
 

@@ -5,7 +5,7 @@ use super::draft::{self, Wanted};
 use super::global::Global;
 use super::keys;
 use super::pool::{self, ReadPool};
-use super::problems::{At, Problems, quoted, suggestion};
+use super::problems::{At, Problems, quoted};
 use super::units::show_size;
 use super::yaml::{self, Entry, Node, Tree, Value};
 use super::{Config, OnDown, Source};
@@ -69,6 +69,7 @@ fn sections(tree: &Tree, problems: &mut Problems) -> (Global, Vec<ReadPool>) {
     let expected = "expected the name of a pool, a colon, and below it its keys";
     let entries = match &tree.root {
         Some(Node { value: Value::Map(entries), .. }) => entries.as_slice(),
+        Some(_) if !tree.whole => return (process, pools),
         Some(Node { value: Value::Refused, .. }) => return (process, pools),
         Some(Node { at, .. }) => {
             problems.error(*at, format!("there is no pool; {expected}"));
@@ -165,35 +166,34 @@ fn check_listens(pools: &[ReadPool], problems: &mut Problems) {
 
 /// Finds the gutter pools by their names.
 fn join_gutters(pools: &mut [ReadPool], problems: &mut Problems) {
-    for at in 0..pools.len() {
-        pools[at].pool.on_down = match &pools[at].on_down {
-            Wanted::Plain(on_down) => *on_down,
-            Wanted::Gutter(place, name) => match find_gutter(pools, at, name) {
-                Ok(gutter) => OnDown::Gutter(gutter),
-                Err(wrong) => {
-                    problems.error(*place, wrong);
-                    continue;
-                }
-            },
+    let names = pools.iter().map(|it| it.pool.name.clone());
+    let indexes: HashMap<String, usize> = names.zip(0..).collect();
+    for of in 0..pools.len() {
+        let (at, name) = match &pools[of].on_down {
+            Wanted::Plain(on_down) => {
+                pools[of].pool.on_down = *on_down;
+                continue;
+            }
+            Wanted::Gutter(at, name) => (*at, name),
         };
-    }
-}
-
-fn find_gutter(pools: &[ReadPool], of: usize, name: &str) -> Result<usize, String> {
-    let shown = quoted(name);
-    let Some(gutter) = pools.iter().position(|it| it.pool.name == name) else {
-        let near = suggestion(name, pools.iter().map(|it| it.pool.name.as_str()));
-        return Err(format!("on_down: there is no pool {shown}; expected one of this file{near}"));
-    };
-    if gutter == of {
-        return Err(format!("on_down: {shown} is this very pool; expected another"));
-    }
-    match pools[gutter].on_down {
-        Wanted::Plain(_) => Ok(gutter),
-        Wanted::Gutter(..) => Err(format!(
-            "on_down: the pool {shown} has a gutter itself; expected one whose on_down is error, \
-             miss or rehash"
-        )),
+        let shown = quoted(name);
+        let wrong = match indexes.get(name) {
+            None => {
+                let known = pools.iter().map(|it| it.pool.name.as_str());
+                let near = problems.suggestion(name, known);
+                format!("there is no pool {shown}; expected one of this file{near}")
+            }
+            Some(index) if *index == of => format!("{shown} is this very pool; expected another"),
+            Some(index) if matches!(pools[*index].on_down, Wanted::Gutter(..)) => format!(
+                "the pool {shown} has a gutter itself; expected one whose on_down is error, miss \
+                 or rehash"
+            ),
+            Some(index) => {
+                pools[of].pool.on_down = OnDown::Gutter(*index);
+                continue;
+            }
+        };
+        problems.error(at, keys::named(at, "on_down", &wrong));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys: what the sections of a configuration are made of.
 
-use super::problems::{At, Problems, quoted, suggestion};
+use super::problems::{At, Problems, quoted};
 use super::yaml::{Entry, Node, Value};
 
 /// A key that a section may have, `D` being what the section is read into.
@@ -48,7 +48,7 @@ pub(super) fn apply<D>(
             let expected = match elsewhere(name) {
                 Some(place) => format!("it {place}"),
                 None => {
-                    let near = suggestion(name, keys.iter().map(|key| key.name));
+                    let near = problems.suggestion(name, keys.iter().map(|key| key.name));
                     format!("a key of {section}{near}")
                 }
             };

@@ -4,7 +4,7 @@ use super::address::{Address, Server};
 use super::draft::{Draft, MS, Wanted};
 use super::endpoint::Endpoint;
 use super::keys::named;
-use super::problems::{At, Problems, quoted, suggestion};
+use super::problems::{At, Problems, quoted};
 use super::yaml::Entry;
 use super::{OnDown, PoolConfig};
 use crate::hash::{self, BuildError, Problem, Scheme, SchemeError};
@@ -33,9 +33,10 @@ pub(super) fn read(
 ) -> ReadPool {
     let mut draft = Draft::read(name, entries, problems);
     if whole {
-        for (key, expected) in [("listen", "HOST:PORT"), ("servers", "a list of servers")] {
+        for (key, expected) in [("listen", "HOST:PORT"), ("servers", "and a list below it")] {
             if draft.at(key).is_none() {
-                let wrong = format!("the pool has no {key}; expected {key}: and {expected}");
+                let name = quoted(name);
+                let wrong = format!("the pool {name} has no {key}; expected {key}: {expected}");
                 problems.error(at, wrong);
             }
         }
@@ -134,7 +135,8 @@ fn choose_placement(draft: &mut Draft, pool_at: At, problems: &mut Problems) {
         Err(errors) => {
             for error in errors {
                 let at = draft.at(error.option).or(draft.at("placement")).unwrap_or(pool_at);
-                problems.error(at, scheme_error(at, &error, implied));
+                let wrong = scheme_error(at, &error, implied, problems);
+                problems.error(at, wrong);
             }
             return;
         }
@@ -211,11 +213,11 @@ fn notes(draft: &Draft) -> Vec<String> {
 }
 
 /// The error of a placement, with what might have been meant.
-fn scheme_error(at: At, error: &SchemeError, implied: bool) -> String {
+fn scheme_error(at: At, error: &SchemeError, implied: bool, problems: &Problems) -> String {
     let option = error.option;
     let text = match &error.problem {
         Problem::Unknown { value, known } => {
-            let near = suggestion(value, known.iter().copied());
+            let near = problems.suggestion(value, known.iter().copied());
             format!("{} is unknown; expected one of {}{near}", quoted(value), known.join(", "))
         }
         Problem::NotTaken(scheme) if implied => format!(

@@ -8,6 +8,9 @@ const LINES_MAX: usize = 1000;
 /// Characters of a text that an error repeats, at most.
 const QUOTED_MAX: usize = 60;
 
+/// Names that are compared with one that is unknown, at most.
+const KNOWN_MAX: usize = 1000;
+
 /// Where something was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
@@ -28,17 +31,39 @@ pub(super) struct Problems {
     /// The name of the file.
     source: String,
     errors: Vec<(At, String)>,
+    /// Errors that are not told any more, only counted.
+    more: usize,
     warnings: Vec<(At, String)>,
 }
 
 impl Problems {
     pub(super) fn new(source: &str) -> Self {
-        Self { source: source.into(), errors: Vec::new(), warnings: Vec::new() }
+        Self { source: source.into(), errors: Vec::new(), more: 0, warnings: Vec::new() }
     }
 
     /// An error: what is wrong, and what is expected.
     pub(super) fn error(&mut self, at: At, text: impl Into<String>) {
-        self.errors.push((at, text.into()));
+        if self.errors.len() < LINES_MAX {
+            self.errors.push((at, text.into()));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// "; did you mean ...?" when one of those that are known is nearly this. Looking for it takes
+    /// its time, so it ends when there are too many errors to be told.
+    pub(super) fn suggestion<'a>(
+        &self,
+        text: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> String {
+        if self.errors.len() >= LINES_MAX {
+            return String::new();
+        }
+        match nearest(text, known) {
+            Some(near) => format!("; did you mean {near:?}?"),
+            None => String::new(),
+        }
     }
 
     /// Something that works, and may not mean what the operator thinks.
@@ -54,11 +79,10 @@ impl Problems {
     pub(super) fn into_errors(mut self) -> Vec<String> {
         // Stable: what has the same place stays in the order in which it was found.
         self.errors.sort_by_key(|error| error.0);
-        let more = self.errors.len().saturating_sub(LINES_MAX);
-        let told = self.errors.iter().take(LINES_MAX);
-        let mut lines: Vec<_> = told.map(|(at, text)| self.line(*at, text)).collect();
-        if more > 0 {
-            lines.push(format!("{}: {more} more errors", self.source));
+        let errors = self.errors.iter();
+        let mut lines: Vec<_> = errors.map(|(at, text)| self.line(*at, text)).collect();
+        if self.more > 0 {
+            lines.push(format!("{}: {} more errors", self.source, self.more));
         }
         lines
     }
@@ -86,19 +110,11 @@ pub(super) fn quoted(text: impl Display) -> String {
     }
 }
 
-/// "; did you mean ...?" when one of those that are known is nearly this.
-pub(super) fn suggestion<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    match nearest(text, known) {
-        Some(near) => format!("; did you mean {near:?}?"),
-        None => String::new(),
-    }
-}
-
 /// The nearest of those that are known, if it is near enough to be meant.
 fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let text: String = text.to_lowercase().replace('-', "_");
     let text: Vec<char> = text.chars().take(QUOTED_MAX).collect();
-    let known = known.into_iter().map(|it| {
+    let known = known.into_iter().take(KNOWN_MAX).map(|it| {
         let plain: Vec<char> = it.replace('-', "_").chars().collect();
         (distance(&text, &plain), it)
     });
@@ -173,7 +189,7 @@ mod tests {
     #[test]
     fn errors_come_in_the_order_of_the_file_and_not_without_end() {
         let mut problems = Problems::new("f");
-        for line in (1..=1500).rev() {
+        for line in (1..=1000).rev().chain(1001..=1500) {
             problems.error(At::File { line, column: 7 }, "wrong");
         }
         let lines = problems.into_errors();

@@ -12,7 +12,7 @@ const SAMPLE: usize = 20_000;
 pub(super) fn text(config: &Config) -> String {
     let mut text = String::new();
     for warning in &config.warnings {
-        line(&mut text, format_args!("{warning} (a warning)"));
+        line(&mut text, format_args!("warning: {warning}"));
     }
     let source = match &config.source {
         Source::Flags => "the flags",

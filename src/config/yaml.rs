@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
     let mut builder = Builder { open: Vec::new(), root: None, problems };
     let whole = builder.run(text, options);
     while !whole && !builder.open.is_empty() {
-        builder.close();
+        builder.break_off();
     }
     Tree { root: builder.root, whole }
 }
@@ -76,6 +76,15 @@ enum Kind {
         lines: HashMap<String, usize>,
         key: Awaited,
     },
+}
+
+impl Kind {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::List(nodes) => nodes.is_empty(),
+            Self::Map { entries, .. } => entries.is_empty(),
+        }
+    }
 }
 
 /// What comes next in a mapping.
@@ -172,6 +181,18 @@ impl Builder<'_> {
                 Kind::Map { entries, .. } => Value::Map(entries),
             };
             self.add(Node { at, value });
+        }
+    }
+
+    /// Ends it where the file broke off. If nothing was in it yet, it cannot be judged.
+    fn break_off(&mut self) {
+        match self.open.last() {
+            Some(Open { at, kind }) if kind.is_empty() => {
+                let refused = Node { at: *at, value: Value::Refused };
+                self.open.pop();
+                self.add(refused);
+            }
+            _ => self.close(),
         }
     }
 
