@@ -175,3 +175,6 @@ pub const TIMEOUT_MS_MAX: u64 = 86_400_000;
 pub const VALUE_BYTES_LIMIT: usize = 1 << 30;
 /// Seconds of `gutter_ttl`, at most: memcached takes more than 30 days for a date.
 pub const GUTTER_TTL_MAX: u32 = 30 * 86_400;
+
+#[cfg(test)]
+mod tests;
