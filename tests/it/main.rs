@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod config;
 mod descriptors;
 mod differential;
 mod flags;
