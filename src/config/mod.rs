@@ -92,9 +92,10 @@ pub struct PoolConfig {
     pub client_connections: usize,
     /// `client_idle_timeout`: milliseconds until a client that asks nothing is closed; 0 for never.
     pub client_idle_timeout: u64,
-    /// `server_failure_limit`: failures in a row that make a backend down.
+    /// `server_failure_limit`: failures in a row that make a backend down; at least 1.
     pub server_failure_limit: u32,
-    /// `server_retry_timeout`: milliseconds between two probes of a backend that is down, at most.
+    /// `server_retry_timeout`: milliseconds between two probes of a backend that is down, at most;
+    /// no less than 100.
     /// An answered probe brings it back, never the mere passing of this time.
     pub server_retry_timeout: u64,
     /// `on_down`, or `auto_eject_hosts`: what becomes of the keys of a backend that is down.

@@ -13,6 +13,9 @@ use std::collections::HashMap;
 /// What twemproxy's pools are placed by, and those that name no placement.
 const TWEMPROXY: &str = "twemproxy";
 
+/// Milliseconds of `server_retry_timeout`, at least: what is there to be probed is in trouble.
+const RETRY_MS_MIN: u64 = 100;
+
 /// A pool as it was read, and what has to be seen together with the other pools.
 pub(super) struct ReadPool {
     pub(super) pool: PoolConfig,
@@ -67,6 +70,15 @@ fn check_timeouts(draft: &mut Draft, problems: &mut Problems) {
         Some(at @ At::File { .. }) => {
             let wrong = "timeout: to wait for ever is not possible here";
             problems.warning(at, format!("{wrong}, so it is {timeout} ms; expected {MS}"));
+        }
+    }
+    let retry = &mut draft.pool.server_retry_timeout;
+    if *retry < RETRY_MS_MIN {
+        *retry = RETRY_MS_MIN;
+        if let Some(at) = draft.at("server_retry_timeout") {
+            let wrong = "server_retry_timeout: probes do not come as often";
+            let text = format!("{wrong}, so it is {RETRY_MS_MIN} ms; expected no less");
+            problems.warning(at, text);
         }
     }
     if draft.at("connect_timeout").is_none() {

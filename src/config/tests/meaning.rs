@@ -171,6 +171,18 @@ fn limits_that_are_not_given_leave_room_for_one_another() {
     assert_eq!(config(&with("max_client_memory: 1g")).memory_max, 2 << 30);
 }
 
+/// twemproxy takes 0 for each of them.
+#[test]
+fn zeros_are_taken_where_twemproxy_takes_them() {
+    let zeros = "server_failure_limit: 0\nserver_retry_timeout: 0\nbacklog: 0\ntimeout: 0";
+    let config = config(&with(zeros));
+    let pool = &config.pools[0];
+    assert_eq!((pool.server_failure_limit, pool.server_retry_timeout), (1, 100));
+    assert_eq!((pool.backlog, pool.timeout), (0, 1000));
+    assert!(config.warnings[0].starts_with("f:5:25: server_retry_timeout: "), "{config:?}");
+    assert!(config.warnings[1].starts_with("f:7:12: timeout: "), "{config:?}");
+}
+
 #[test]
 fn two_names_may_share_an_address() {
     let config = config(&with("").replace("[s:1]", "[s:1:1 one, s:1:1 two]"));
