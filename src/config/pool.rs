@@ -99,7 +99,7 @@ fn check_memory(draft: &mut Draft, problems: &mut Problems) {
     }
 }
 
-/// No server twice. The same address under two names is what twemproxy's users do to let one
+/// No server twice. The same address under another name is what twemproxy's users do to let one
 /// machine stand in for another while the keys stay where they are.
 fn check_servers(servers: &[(At, Server)], problems: &mut Problems) {
     let mut labels: HashMap<String, At> = HashMap::new();
@@ -116,7 +116,7 @@ fn check_servers(servers: &[(At, Server)], problems: &mut Problems) {
         };
         match (labels.get(&label), same_address) {
             (Some(other), _) => problems.error(*at, twice(&label, *other)),
-            (None, Some((_, other))) if server.name.is_some() && other.name.is_some() => {
+            (None, Some((_, other))) if server.name.is_some() || other.name.is_some() => {
                 let (name, other) = (quoted(&label), quoted(other.label()));
                 problems.warning(*at, format!("{name} has the same address as {other}"));
             }

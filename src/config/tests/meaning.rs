@@ -185,8 +185,10 @@ fn zeros_are_taken_where_twemproxy_takes_them() {
 
 #[test]
 fn two_names_may_share_an_address() {
-    let config = config(&with("").replace("[s:1]", "[s:1:1 one, s:1:1 two]"));
-    assert_eq!(config.warnings, ["f:3:24: \"two\" has the same address as \"one\""]);
+    let warnings = |servers| config(&with("").replace("[s:1]", servers)).warnings;
+    let expected = "has the same address as";
+    assert_eq!(warnings("[s:1:1 one, s:1:1 two]"), [format!("f:3:24: \"two\" {expected} \"one\"")]);
+    assert_eq!(warnings("[s:1, s:1:1 two]"), [format!("f:3:18: \"two\" {expected} \"s:1\"")]);
 }
 
 #[test]
