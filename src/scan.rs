@@ -21,36 +21,57 @@ pub fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     )
 }
 
-/// The position of the first byte below `bound`, which is at most 128.
+/// The position of the first byte below `bound`, which is at most 128. For words: it looks at eight
+/// bytes at a time.
 #[inline]
 pub fn find_below(bytes: &[u8], bound: u8) -> Option<usize> {
     let pattern = LOW * u64::from(bound);
     first(bytes, |word| word.wrapping_sub(pattern) & !word & HIGH, |byte| byte < bound)
 }
 
+/// The same for lines: 32 bytes that hold no such byte are passed over at once.
+#[inline]
+pub fn find_below_far(bytes: &[u8], bound: u8) -> Option<usize> {
+    let pattern = LOW * u64::from(bound);
+    let marks = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        word.wrapping_sub(pattern) & !word & HIGH
+    };
+    let mut at = 0;
+    while let Some(far) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+        let (words, _) = far.as_chunks::<8>();
+        if marks(&words[0]) | marks(&words[1]) | marks(&words[2]) | marks(&words[3]) != 0 {
+            break;
+        }
+        at += 32;
+    }
+    find_below(&bytes[at..], bound).map(|found| at + found)
+}
+
 /// The first position that `marks` reports in its word, or `is` alone in the rest.
 #[inline]
 fn first(bytes: &[u8], marks: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
         let found = marks(u64::from_le_bytes(*word));
         if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+            return Some(bytes.len() - rest.len() + found.trailing_zeros() as usize / 8);
         }
+        rest = behind;
     }
     let at = rest.iter().position(|byte| is(*byte))?;
-    Some(words.len() * 8 + at)
+    Some(bytes.len() - rest.len() + at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Every position of one special byte among every kind of neighbour, in slices of all lengths.
+    /// Every position of one special byte among every kind of neighbour, in slices of many lengths.
     #[test]
     fn the_first_hit_is_the_one_a_naive_search_finds() {
         let neighbours = [0x00, 0x0a, 0x0b, 0x1f, 0x20, 0x21, 0x7f, 0x80, 0x8a, 0xa0, 0xff];
-        for len in 0..=20 {
+        for len in (0..=20).chain(60..=70) {
             for neighbour in neighbours {
                 for at in 0..len {
                     for special in [b'\n', b' ', 0x00, 0x1f, 0x80, 0xff] {
@@ -63,6 +84,8 @@ mod tests {
                         for bound in [0x20, 0x21, 0x80] {
                             let naive = bytes.iter().position(|byte| *byte < bound);
                             assert_eq!(find_below(&bytes, bound), naive, "{bytes:?} {bound}");
+                            let far = find_below_far(&bytes, bound);
+                            assert_eq!(far, naive, "{bytes:?} {bound}");
                         }
                     }
                 }

@@ -16,17 +16,26 @@ pub(super) fn retrieval(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    let mut head = key.end;
-    let mut longest = key.len();
-    for word in words {
-        longest = longest.max(word.len());
-        head = word.end;
-    }
-    if longest > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
+    let head = line.iter().rposition(|byte| *byte != b' ').map_or(key.end, |at| at + 1);
+    let keys = &line[key.start..head];
+    if has_long_word(keys) || odd && unsafe_bytes(keys) {
         return refuse(Refusal::BadFormat);
     }
     let many = head != key.end;
     Verdict::Ask(Line { many, ..Line::new(verb, key, head) })
+}
+
+/// Whether there are more bytes without a space between them than a key may have. Looks backwards
+/// from where the longest key would have to end, so most bytes are never looked at.
+fn has_long_word(line: &[u8]) -> bool {
+    let mut rest = line;
+    while let Some(window) = rest.get(..=KEY_BYTES_MAX) {
+        match window.iter().rposition(|byte| *byte == b' ') {
+            Some(space) => rest = &rest[space + 1..],
+            None => return true,
+        }
+    }
+    false
 }
 
 /// `gat exptime key*`.

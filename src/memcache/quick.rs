@@ -59,7 +59,7 @@ pub(super) struct Announced {
 }
 
 /// `VALUE key flags bytes [cas]` at the head of `bytes`.
-#[inline]
+#[inline(always)]
 pub(super) fn value(bytes: &[u8]) -> Option<Announced> {
     if !bytes.starts_with(b"VALUE ") {
         return None;
@@ -90,7 +90,7 @@ pub(super) enum Seen {
 
 /// The reply at the head of `bytes`, when it is one of the commonest and all there. `joined` asks
 /// for a value and its `END` as one.
-#[inline]
+#[inline(always)]
 pub(super) fn reply(bytes: &[u8], joined: bool) -> Option<Seen> {
     match bytes {
         [b'E', b'N', b'D', b'\r', b'\n', ..] => Some(Seen::End),
@@ -112,28 +112,29 @@ pub(super) fn reply(bytes: &[u8], joined: bool) -> Option<Seen> {
 }
 
 /// The key that begins at `start`, which some byte below or equal to a space ends.
-#[inline]
+#[inline(always)]
 fn word(bytes: &[u8], start: usize) -> Option<Range<usize>> {
     let len = scan::find_below(bytes.get(start..)?, b' ' + 1)?;
     (1..=KEY_BYTES_MAX).contains(&len).then_some(start..start + len)
 }
 
 /// The digits behind the space at `at`, and where they end.
-#[inline]
+#[inline(always)]
 fn number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
-    let (space, digits) = bytes.get(at..)?.split_first()?;
-    if *space != b' ' {
+    let (b' ', mut rest) = bytes.get(at..)?.split_first()? else {
         return None;
-    }
+    };
+    let most = rest.len();
     let mut value = 0;
-    for (count, byte) in digits.iter().enumerate().take(DIGITS_MAX + 1) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return (count > 0).then_some((value, at + 1 + count));
+    while let Some((byte @ b'0'..=b'9', behind)) = rest.split_first() {
+        value = value * 10 + u64::from(byte - b'0');
+        rest = behind;
+        if most - rest.len() > DIGITS_MAX {
+            return None;
         }
-        value = value * 10 + u64::from(digit);
     }
-    None
+    let count = most - rest.len();
+    (count > 0).then_some((value, at + 1 + count))
 }
 
 #[inline]

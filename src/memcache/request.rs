@@ -142,8 +142,8 @@ impl RequestParser {
 fn line_end(input: &Ring, scanned: &mut usize, odd: &mut bool) -> Option<usize> {
     loop {
         let (first, second) = input.pieces(*scanned..input.len());
-        let Some(at) = scan::find_below(first, b' ')
-            .or_else(|| scan::find_below(second, b' ').map(|at| first.len() + at))
+        let Some(at) = scan::find_below_far(first, b' ')
+            .or_else(|| scan::find_below_far(second, b' ').map(|at| first.len() + at))
         else {
             *scanned = input.len();
             return None;

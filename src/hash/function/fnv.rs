@@ -9,7 +9,12 @@ use std::hash::Hasher;
 /// multiplication).
 pub(crate) fn spread(key: &[u8]) -> u64 {
     let mut hasher = FnvHasher::default();
-    hasher.write(key);
+    let (words, rest) = key.as_chunks::<8>();
+    for word in words {
+        // Of known length, so that the compiler unrolls the loop within.
+        hasher.write(word);
+    }
+    hasher.write(rest);
     avalanche(hasher.finish())
 }
 
