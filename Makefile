@@ -9,7 +9,7 @@ IMAGE ?= nodeproxy
 STATIC_TARGET := $(shell tools/static_target.sh)
 STATIC_BINARY := target/$(STATIC_TARGET)/release/nodeproxy
 
-.PHONY: help run build static install image size test check lint clean
+.PHONY: help run build static install image size test parity check lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,10 @@ size: static memcached ## how large the static binary is, and its memory when id
 
 test: cargo memcached ## every test
 	@CARGO="$(CARGO)" tools/test.sh
+
+parity: cargo memcached build ## the real clients and proxies store, nodeproxy reads; ONLY="NAME ..." for some
+	@command -v python3 >/dev/null || { echo "python3 is missing; install it"; exit 1; }
+	@python3 tools/parity/parity.py target/release/nodeproxy $(ONLY)
 
 check: lint test ## what CI runs
 

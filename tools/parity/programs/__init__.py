@@ -1,0 +1,19 @@
+"""The real programs: how each is got, and what it is compared in."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Program:
+    name: str
+    # From the kit: a client, or Missing is raised.
+    prepare: object
+    # From the farm: the cases.
+    cases: object
+
+
+def every():
+    from . import proxies
+
+    modules = (proxies,)
+    return [program for module in modules for program in module.PROGRAMS]
