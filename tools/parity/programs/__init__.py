@@ -13,7 +13,7 @@ class Program:
 
 
 def every():
-    from . import proxies
+    from . import libmemcached, php, proxies
 
-    modules = (proxies,)
+    modules = (proxies, libmemcached, php)
     return [program for module in modules for program in module.PROGRAMS]
