@@ -13,7 +13,7 @@ class Program:
 
 
 def every():
-    from . import libmemcached, php, proxies
+    from . import libmemcached, node, php, proxies, python
 
-    modules = (proxies, libmemcached, php)
+    modules = (proxies, libmemcached, php, python, node)
     return [program for module in modules for program in module.PROGRAMS]
