@@ -13,7 +13,7 @@ class Program:
 
 
 def every():
-    from . import libmemcached, node, php, proxies, python
+    from . import java, libmemcached, node, others, perl, php, proxies, python
 
-    modules = (proxies, libmemcached, php, python, node)
+    modules = (proxies, libmemcached, php, python, node, java, perl, others)
     return [program for module in modules for program in module.PROGRAMS]
