@@ -17,6 +17,7 @@ mod misbehaving;
 mod multiget;
 mod ordering;
 mod outage;
+mod parity;
 mod parsers;
 mod resting;
 mod shutdown;
