@@ -1,6 +1,7 @@
 """The memcacheds, and the lists of servers that clients and nodeproxy are given."""
 
 import os
+import random
 import socket
 from dataclasses import dataclass, replace
 
@@ -68,6 +69,25 @@ class Farm:
             servers.append(replace(self._tcp(ip, port), host=name))
         return self._weighed(servers, weights)
 
+    def dice(self, lists=3, weighted=True):
+        """Lists of any length, order and weights, each with its title; always the same ones,
+        unless PARITY_SEED says otherwise."""
+        seed = os.environ.get("PARITY_SEED", "1")
+        dice = random.Random(seed)
+        for at in range(lists):
+            servers = self.plain(25)
+            dice.shuffle(servers)
+            heavy = dice.choice([1, 3, 100]) if weighted else 1
+            servers = self._weighed(
+                servers[: dice.randint(2, 25)], [dice.randint(1, heavy) for _ in servers]
+            )
+            yield f"seed {seed}, list {at} of {len(servers)}", servers
+
+    def movable(self, count):
+        """IP addresses of memcacheds that have a name besides; see `moved`."""
+        servers = self.named(count) if self.isolated else []
+        return [replace(it, host=it.address[0]) for it in servers]
+
     def six(self, count):
         """IPv6 addresses; but one, on several ports."""
         if not is_free("::1", OWN_PORT) and ("::1", OWN_PORT) not in self.running:
@@ -94,6 +114,18 @@ class Farm:
         if address not in self.running:
             self.running[address] = start_memcached(address, os.path.join(self.folder, "log"))
         return address
+
+
+def moved(server, short=False):
+    """The same memcached under another host name, for nodeproxy. What the client hashes is its
+    name: without memcached's own port, if that is how the client does it."""
+    host = next(name for name, ip in NAMES if ip == server.host)
+    old = server.host if short and server.port == OWN_PORT else f"{server.host}:{server.port}"
+    return replace(server, host=host, name=old)
+
+
+def moved_short(server):
+    return moved(server, short=True)
 
 
 def start_memcached(address, log):

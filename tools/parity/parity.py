@@ -9,6 +9,7 @@ the other way round. Exits with 1 when anything differs. What cannot be had is s
 
     PARITY_INSTALL=no     take what is there, install nothing
     PARITY_FOLDER         where to install to (target/parity)
+    PARITY_SEED=TEXT      other lists of servers where they are random
     PARITY_NETWORK=host   the machine's network, and not one of its own
     MEMCACHED_PROXY       a memcached that was built with its proxy
     XMEMCACHED_JAR        xmemcached, which no package has
@@ -163,8 +164,8 @@ def finish(rows, wrong, seconds):
         print("  ".join([*padded, cells[5]]).rstrip())
     compared, differing = (sum(getattr(it, of) for it in rows) for of in ("compared", "differing"))
     skipped = sum(1 for it in rows if not it.placement)
-    result = f"{compared} keys compared, {differing} differ, {skipped} programs skipped"
-    print(f"\n{result}, {seconds:.0f} s")
+    result = f"{compared} keys compared, {differing} differ"
+    print(f"\n{result}; programs skipped: {skipped}; {seconds:.0f} s")
     return 1 if wrong or differing or not compared else 0
 
 

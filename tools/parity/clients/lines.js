@@ -8,9 +8,13 @@ module.exports = (version, connect) => {
   const options = {}, servers = [], requests = [];
   for (const line of fs.readFileSync(0, 'utf8').split('\n')) {
     const [word, ...fields] = line.split('\t');
-    if (word === 'option') options[fields[0]] = fields[1];
-    else if (word === 'server') servers.push({host: fields[0], port: +fields[1], weight: +fields[2]});
-    else if (word !== '') requests.push([word, ...fields]);
+    if (word === 'option') {
+      options[fields[0]] = fields[1];
+    } else if (word === 'server') {
+      servers.push({host: fields[0], port: +fields[1], weight: +fields[2]});
+    } else if (word !== '') {
+      requests.push([word, ...fields]);
+    }
   }
   const client = connect(options, servers);
   const next = (at) => {

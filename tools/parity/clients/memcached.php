@@ -1,6 +1,6 @@
 <?php
-// php-memcached (pecl-memcached). Options are the class's constants; `ini:NAME` is a setting of PHP;
-// `each` adds one server at a time.
+// php-memcached (pecl-memcached). Options are the class's constants; `ini:NAME` is a setting of
+// PHP; `each` adds one server at a time.
 require __DIR__ . '/lines.php';
 
 $client = null;

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 from compare import Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved
 from install import Missing
 
 from . import Program
@@ -77,9 +77,12 @@ def spymemcached_cases(farm):
         yield case(f"ketama, {count}", farm.plain(count), "CONSISTENT", "ketama")
     yield case("array, names", farm.named(7), "ARRAY_MOD", "native")
     yield case("ketama, 11211", farm.alike(6), "CONSISTENT", "ketama")
+    yield case("ketama, moved", farm.movable(6), "CONSISTENT", "ketama", moved)
     yield case("ketama, IPv6", farm.six(3), "CONSISTENT", "ketama")
     yield case("ketama, names", farm.named(7), "CONSISTENT", "ketama", resolved)
     yield case("ketama, weights", farm.plain(7, WEIGHTS), "CONSISTENT", "ketama")
+    for title, servers in farm.dice(1):
+        yield case(f"ketama, {title}", servers, "CONSISTENT", "ketama")
     servers = farm.named(7, WEIGHTS)
     yield case("ketama, names, weights", servers, "CONSISTENT", "ketama", resolved)
     yield case("ketama, fnv1_64, weights", farm.plain(7, WEIGHTS), "CONSISTENT", "fnv1_64")

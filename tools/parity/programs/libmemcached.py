@@ -1,7 +1,7 @@
 """libmemcached itself, from C."""
 
 from compare import SERVERS, Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved_short
 
 from . import Program
 
@@ -29,9 +29,9 @@ def prepare(kit):
 
 
 def cases(farm):
-    def case(title, servers, options, placement, prefix="", **pool):
+    def case(title, servers, options, placement, prefix="", names=None, **pool):
         pool = {"placement": f"libmemcached-{placement}", **pool}
-        return Case(title, servers, pool, options, prefix)
+        return Case(title, servers, pool, options, prefix, names)
 
     for count in (1, 2, 3, 7, 25):
         yield case(f"its defaults, {count} servers", farm.plain(count), [], "modula")
@@ -55,12 +55,18 @@ def cases(farm):
         yield case("weights, then CONSISTENT", servers, options, "consistent")
         options = [WEIGHTED, ("HASH", 0)]
         yield case("KETAMA_WEIGHTED, then HASH", servers, options, "ketama", hash="default")
+    for title, servers in farm.dice():
+        yield case(title, servers, [], "modula")
+        yield case(f"CONSISTENT, {title}", servers, [SERVERS, CONSISTENT], "consistent")
+        yield case(f"KETAMA_WEIGHTED, {title}", servers, [WEIGHTED], "ketama")
     options = [WEIGHTED, CONSISTENT]
     yield case("KETAMA_WEIGHTED, then CONSISTENT", farm.plain(5), options, "consistent", hash="md5")
     yield case("KETAMA_WEIGHTED last", farm.plain(5), [SERVERS, WEIGHTED], "ketama")
     for placement, option in (("modula", MODULA), ("consistent", CONSISTENT), ("ketama", WEIGHTED)):
         yield case(f"{placement}, 11211", farm.alike(6), [option], placement)
         yield case(f"{placement}, sockets", farm.sockets(3), [option], placement)
+        servers = farm.movable(6)
+        yield case(f"{placement}, moved", servers, [option], placement, names=moved_short)
         yield case(f"{placement}, IPv6", farm.six(3), [option], placement)
         options = [option, ("NAMESPACE", "ns:")]
         strip = {"hash_strip_prefix": "ns:"}

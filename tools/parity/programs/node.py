@@ -1,7 +1,7 @@
 """JavaScript: npm's memcached, memjs, and the rule of the original nodeproxy."""
 
 from compare import Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved_short
 
 from . import Program
 
@@ -20,14 +20,17 @@ def original(kit):
 
 
 def memcached_cases(farm):
-    def case(title, servers, *options, prefix=""):
-        return Case(title, servers, {"placement": "npm-memcached"}, list(options), prefix)
+    def case(title, servers, *options, prefix="", names=None):
+        return Case(title, servers, {"placement": "npm-memcached"}, list(options), prefix, names)
 
     for count in (1, 2, 3, 5, 7, 25):
         yield case(f"{count} servers", farm.plain(count))
+    for title, servers in farm.dice():
+        yield case(title, servers)
     yield case("weights", farm.plain(7, WEIGHTS))
     yield case("names, weights", farm.named(7, WEIGHTS))
     yield case("11211", farm.alike(6))
+    yield case("moved", farm.movable(6), names=moved_short)
     # Its namespace is hashed: what nodeproxy sees is all of it.
     yield case("namespace", farm.plain(5), ("namespace", "ns:"), prefix="ns:")
 

@@ -4,7 +4,7 @@ import os
 import shutil
 
 from compare import Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved
 from install import Missing
 
 from . import Program
@@ -37,14 +37,17 @@ def apr(kit):
 
 
 def dalli_cases(farm):
-    def case(title, servers, *options, prefix=""):
-        return Case(title, servers, {"placement": "dalli"}, list(options), prefix)
+    def case(title, servers, *options, prefix="", names=None):
+        return Case(title, servers, {"placement": "dalli"}, list(options), prefix, names)
 
     for count in (1, 2, 3, 7, 25):
         yield case(f"{count} servers", farm.plain(count))
+    for title, servers in farm.dice():
+        yield case(title, servers)
     yield case("weights", farm.plain(7, WEIGHTS))
     yield case("names, weights", farm.named(7, WEIGHTS))
     yield case("11211", farm.alike(6))
+    yield case("moved", farm.movable(6), names=moved)
     yield case("sockets", farm.sockets(3))
     # Its namespace is hashed: what nodeproxy sees is all of it.
     yield case("namespace", farm.plain(5), ("namespace", "ns"), prefix="ns:")

@@ -1,7 +1,7 @@
 """Perl: Cache::Memcached and Cache::Memcached::Fast."""
 
 from compare import Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved
 
 from . import Program
 
@@ -19,6 +19,7 @@ def lists(farm):
     for count in (1, 3, 7):
         yield f"{count} servers", farm.plain(count)
     yield "weights", farm.plain(7, WEIGHTS)
+    yield from farm.dice()
     yield "names, weights", farm.named(7, WEIGHTS)
     yield "11211", farm.alike(6)
     yield "sockets", farm.sockets(3)
@@ -39,6 +40,8 @@ def fast_cases(farm):
         for title, servers in lists(farm):
             options = [("ketama_points", points)]
             yield Case(f"{points} points, {title}", servers, {**pool, "points": points}, options)
+    options = [("ketama_points", 150)]
+    yield Case("150 points, moved", farm.movable(6), {**pool, "points": 150}, options, names=moved)
     options = [("ketama_points", 150), ("namespace", "ns:")]
     strip = {**pool, "hash_strip_prefix": "ns:"}
     yield Case("150 points, namespace", farm.plain(5), strip, options, "ns:")

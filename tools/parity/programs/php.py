@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from compare import SERVERS, Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved
 
 from . import Program
 
@@ -79,6 +79,8 @@ def memcached_cases(farm):
         options = [*option, ("OPT_PREFIX_KEY", "pre:")]
         strip = {"hash_strip_prefix": "pre:"}
         yield case("prefix", five, options, placement, "pre:", **strip)
+        options.append(("OPT_HASH_WITH_PREFIX_KEY", "true"))
+        yield case("prefix, hashed", five, options, placement, "pre:")
 
 
 def by_path(server):
@@ -107,22 +109,28 @@ def session_cases(farm):
 
 
 def memcache_cases(farm):
-    def case(title, servers, strategy, name, *more, prefix=""):
+    def case(title, servers, strategy, name, *more, prefix="", names=None):
         pool = {"placement": "php-memcache", "hash": name}
         if strategy == "consistent":
             pool["placement"] += "-consistent"
         options = [("memcache.hash_strategy", strategy), ("memcache.hash_function", name), *more]
-        return Case(title, servers, pool, options, prefix)
+        return Case(title, servers, pool, options, prefix, names)
 
     for strategy in ("standard", "consistent"):
         for name in ("crc32", "fnv"):
             what = f"{strategy}, {name}"
             for count in (1, 3, 7):
                 yield case(f"{what}, {count} servers", farm.plain(count), strategy, name)
+            for title, servers in farm.dice(1):
+                yield case(f"{what}, {title}", servers, strategy, name)
             yield case(f"{what}, weights", farm.plain(7, WEIGHTS), strategy, name)
             yield case(f"{what}, names, weights", farm.named(7, WEIGHTS), strategy, name)
             yield case(f"{what}, 11211", farm.alike(6), strategy, name)
         yield case(f"{strategy}, sockets", farm.sockets(3), strategy, "crc32")
+        yield case(f"{strategy}, moved", farm.movable(6), strategy, "crc32", names=moved)
+        # Its prefix is hashed.
+        option = ("memcache.prefix_static_key", "pre:")
+        yield case(f"{strategy}, prefix", farm.plain(5), strategy, "crc32", option, prefix="pre:")
         pool = ("pool", "1")
         yield case(f"{strategy}, MemcachePool", farm.plain(5), strategy, "crc32", pool)
 

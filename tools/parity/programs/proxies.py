@@ -77,6 +77,9 @@ def twemproxy_cases(farm):
             distribution="modula",
             hash_tag='"||"',
         )
+    for title, servers in farm.dice():
+        yield case(title, servers, hash="murmur")
+        yield case(f"modula, {title}", servers, hash="crc32a", distribution="modula")
     yield case("all on 11211", farm.alike(6), hash="md5", distribution="ketama")
     yield case("IPv6", farm.six(3), hash="murmur")
     yield case("unix sockets", farm.sockets(3), hash="md5")
@@ -151,6 +154,8 @@ def memcached_proxy_cases(farm):
         filter="stop",
         filter_conf="pro",
     )
+    for title, servers in farm.dice(weighted=False):
+        yield case(title, servers, "", placement=jump)
     for omode in ("default", "ketama", "twemproxy", "evcache"):
         for name, more in (("xxhash", ""), ("md5", ", " + md5)):
             pool = f'dist = mcp.dist_ring_hash, omode = "{omode}"{more}'

@@ -1,7 +1,7 @@
 """Python: pylibmc, pymemcache and python-memcached."""
 
 from compare import Case, Client
-from farm import WEIGHTS
+from farm import WEIGHTS, moved
 
 from . import Program
 
@@ -45,14 +45,18 @@ def pylibmc_cases(farm):
 
 
 def pymemcache_cases(farm):
-    def case(title, servers, *options, prefix="", **pool):
-        return Case(title, servers, {"placement": "pymemcache", **pool}, list(options), prefix)
+    def case(title, servers, *options, prefix="", names=None, **pool):
+        pool = {"placement": "pymemcache", **pool}
+        return Case(title, servers, pool, list(options), prefix, names)
 
     for count in (1, 2, 3, 7, 25):
         yield case(f"{count} servers", farm.plain(count))
+    for title, servers in farm.dice(weighted=False):
+        yield case(title, servers)
     yield case("servers as text", farm.plain(5), ("form", "text"))
     yield case("11211", farm.alike(6))
     yield case("names", farm.named(7))
+    yield case("moved", farm.movable(6), names=moved)
     yield case("sockets", farm.sockets(3))
     yield case("IPv6", farm.six(3))
     options = ("key_prefix", "pre:")
@@ -67,6 +71,8 @@ def python_memcached_cases(**hashes):
         for count in (1, 3, 7):
             yield case(f"{count} servers", farm.plain(count), **hashes)
         yield case("weights", farm.plain(7, WEIGHTS), **hashes)
+        for title, servers in farm.dice():
+            yield case(title, servers, **hashes)
         yield case("names, weights", farm.named(7, WEIGHTS), **hashes)
         yield case("sockets", farm.sockets(3), **hashes)
         old = ("old", "1")
