@@ -167,8 +167,8 @@ def memcached_proxy_cases(farm):
 
 def not_to_be_had(kit):
     raise Missing(
-        "mcrouter is missing: no package of Debian's, PyPI's or npm's has it; its vectors are in "
-        "src/hash/vectors.rs"
+        "mcrouter is missing: no package of Debian's, PyPI's or npm's has it; the constants of its "
+        "own tests are compared in src/hash/mcrouter.rs"
     )
 
 
