@@ -10,6 +10,8 @@ pub const KEY_BYTES_MAX: usize = 250;
 const PATTERN_SHIFTS: usize = 251;
 /// Every so many bytes the pattern holds what a careless parser would take for the end of a reply.
 const TRAP_EVERY_BYTES: usize = 97;
+/// What stands behind the number of a key.
+const FILLING: u8 = b'.';
 const TRAP: &[u8] = b"\r\nEND\r\nVALUE ";
 
 /// How keys look.
@@ -34,7 +36,8 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    /// Builds all keys: the prefix, zeros up to the length, the number of the key.
+    /// Builds all keys: the prefix, the number of the key, dots up to the length. What stands behind
+    /// the number lets weak hashes too (twemproxy's default) spread the keys over all backends.
     pub fn new(shape: &KeyShape, value_bytes: usize) -> Result<Self> {
         let KeyShape { prefix, count, bytes } = shape;
         let digits = count.saturating_sub(1).to_string().len();
@@ -56,8 +59,9 @@ impl Keyspace {
         let (mut keys, mut ends) = (Vec::new(), Vec::with_capacity(*count as usize));
         for number in 0..*count {
             let length = bytes.start() + scatter(number) % (bytes.end() - bytes.start() + 1);
-            let text = format!("{prefix}{number:0width$}", width = length - prefix.len());
+            let text = format!("{prefix}{number:0digits$}");
             keys.extend_from_slice(text.as_bytes());
+            keys.resize(keys.len() + length - text.len(), FILLING);
             ends.push(keys.len() as u32);
         }
         Ok(Self { keys, ends, value_bytes, pattern: pattern(value_bytes + PATTERN_SHIFTS) })
@@ -84,7 +88,8 @@ impl Keyspace {
     /// value says whose it is, and then the pattern.
     pub fn value(&self, number: u32) -> (&[u8], &[u8]) {
         let key = self.key(number);
-        let own = &key[key.len().saturating_sub(self.value_bytes)..];
+        let named = key.iter().rposition(|byte| *byte != FILLING).map_or(0, |at| at + 1);
+        let own = &key[named.saturating_sub(self.value_bytes)..named];
         let shift = scatter(number) % PATTERN_SHIFTS;
         (own, &self.pattern[shift..shift + self.value_bytes - own.len()])
     }
@@ -145,7 +150,7 @@ mod tests {
         assert!(all.iter().all(|key| (5..=40).contains(&key.len()) && key.starts_with(b"k:")));
         let lengths: HashSet<usize> = all.iter().map(|key| key.len()).collect();
         assert!(lengths.len() > 30, "lengths spread over the range: {}", lengths.len());
-        assert_eq!(Keyspace::new(&shape(11, 6..=6), 1).expect("valid").key(10), b"k:0010");
+        assert_eq!(Keyspace::new(&shape(11, 6..=6), 1).expect("valid").key(10), b"k:10..");
     }
 
     #[test]
