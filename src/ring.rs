@@ -164,6 +164,12 @@ impl Ring {
     /// Appends what does not fit behind the tail: some of it goes before the head, or into a larger
     /// buffer.
     fn extend_around(&mut self, stock: &mut Stock, source: &[u8]) {
+        if self.bytes.is_empty() {
+            self.bytes = stock.lend(source.len());
+            self.bytes[..source.len()].copy_from_slice(source);
+            self.len = source.len();
+            return;
+        }
         self.reserve(stock, self.len + source.len());
         let tail = self.wrap(self.head + self.len);
         let first = source.len().min(self.bytes.len() - tail);
