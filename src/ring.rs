@@ -6,15 +6,20 @@
 //! the buffers in use are few and warm in the cache.
 
 use crate::scan;
-use crate::stock::Stock;
+use crate::stock::{Buffer, Stock};
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
+
+/// Messages from this size on change rings with their buffer, bytes. Below it, copying costs less
+/// than giving away a buffer that is warm.
+const MOVED_BYTES_MIN: usize = 1 << 15;
 
 /// The ring. Positions are counted from its head, the oldest byte.
 #[derive(Default)]
 pub struct Ring {
     /// What the stock has lent; empty while nothing is held.
-    bytes: Box<[u8]>,
+    buffer: Buffer,
+    /// An index of the buffer's bytes.
     head: usize,
     len: usize,
 }
@@ -37,26 +42,26 @@ impl Ring {
 
     /// Bytes of the buffer that is borrowed at the moment.
     pub fn capacity(&self) -> usize {
-        self.bytes.len()
+        self.buffer.size()
     }
 
     /// Bytes that can be added before the ring has to grow.
     pub fn free(&self) -> usize {
-        self.bytes.len() - self.len
+        self.buffer.size() - self.len
     }
 
     /// The byte at `at`.
     #[inline]
     pub fn byte(&self, at: usize) -> u8 {
         debug_assert!(at < self.len);
-        self.bytes[self.wrap(self.head + at)]
+        self.buffer.bytes[self.wrap(self.head + at)]
     }
 
     /// The bytes from the head on, as far as they do not wrap: nearly always all of them.
     #[inline]
     pub fn front(&self) -> &[u8] {
-        let end = (self.head + self.len).min(self.bytes.len());
-        &self.bytes[self.head..end]
+        let end = (self.head + self.len).min(self.buffer.bytes.len());
+        &self.buffer.bytes[self.head..end]
     }
 
     /// The bytes of `range`, in one or two pieces.
@@ -72,8 +77,9 @@ impl Ring {
         assert!(range.start <= range.end && range.end <= self.len);
         let start = self.wrap(self.head + range.start);
         let length = range.end - range.start;
-        let first = length.min(self.bytes.len() - start);
-        (&self.bytes[start..start + first], &self.bytes[..length - first])
+        let first = length.min(self.buffer.bytes.len() - start);
+        let second = self.buffer.start..self.buffer.start + length - first;
+        (&self.buffer.bytes[start..start + first], &self.buffer.bytes[second])
     }
 
     /// The bytes of `range` as one slice; copied together in `scratch` only when they wrap.
@@ -124,9 +130,10 @@ impl Ring {
     pub fn spare(&mut self) -> [IoSliceMut<'_>; 2] {
         let tail = self.wrap(self.head + self.len);
         let free = self.free();
-        let first = free.min(self.bytes.len() - tail);
-        let (low, high) = self.bytes.split_at_mut(tail);
-        [IoSliceMut::new(&mut high[..first]), IoSliceMut::new(&mut low[..free - first])]
+        let first = free.min(self.buffer.bytes.len() - tail);
+        let (low, high) = self.buffer.bytes.split_at_mut(tail);
+        let second = self.buffer.start..self.buffer.start + free - first;
+        [IoSliceMut::new(&mut high[..first]), IoSliceMut::new(&mut low[second])]
     }
 
     /// Counts `count` bytes of the spare space as held.
@@ -140,7 +147,10 @@ impl Ring {
     pub fn consume(&mut self, count: usize) {
         assert!(count <= self.len);
         self.len -= count;
-        self.head = if self.len == 0 { 0 } else { self.wrap(self.head + count) };
+        self.head = match self.len {
+            0 => self.buffer.start,
+            _ => self.wrap(self.head + count),
+        };
     }
 
     /// Forgets everything.
@@ -152,7 +162,7 @@ impl Ring {
     #[inline]
     pub fn extend(&mut self, stock: &mut Stock, source: &[u8]) {
         let tail = self.head + self.len;
-        match self.bytes.get_mut(tail..tail + source.len()) {
+        match self.buffer.bytes.get_mut(tail..tail + source.len()) {
             Some(room) => {
                 room.copy_from_slice(source);
                 self.len += source.len();
@@ -164,17 +174,19 @@ impl Ring {
     /// Appends what does not fit behind the tail: some of it goes before the head, or into a larger
     /// buffer.
     fn extend_around(&mut self, stock: &mut Stock, source: &[u8]) {
-        if self.bytes.is_empty() {
-            self.bytes = stock.lend(source.len());
-            self.bytes[..source.len()].copy_from_slice(source);
+        if self.buffer.bytes.is_empty() {
+            self.borrow(stock, source.len());
+            let tail = self.head;
+            self.buffer.bytes[tail..tail + source.len()].copy_from_slice(source);
             self.len = source.len();
             return;
         }
         self.reserve(stock, self.len + source.len());
         let tail = self.wrap(self.head + self.len);
-        let first = source.len().min(self.bytes.len() - tail);
-        self.bytes[tail..tail + first].copy_from_slice(&source[..first]);
-        self.bytes[..source.len() - first].copy_from_slice(&source[first..]);
+        let first = source.len().min(self.buffer.bytes.len() - tail);
+        self.buffer.bytes[tail..tail + first].copy_from_slice(&source[..first]);
+        let start = self.buffer.start;
+        self.buffer.bytes[start..start + source.len() - first].copy_from_slice(&source[first..]);
         self.len += source.len();
     }
 
@@ -188,34 +200,64 @@ impl Ring {
         }
     }
 
+    /// Appends the first `len` bytes of another ring, which loses them. A large message is not
+    /// copied if it can bring its buffer along: then it is what little follows it that is copied.
+    #[inline]
+    pub fn take_from(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+        if len >= MOVED_BYTES_MIN && self.is_empty() && source.is_mostly(len) {
+            return self.take_over(stock, source, len);
+        }
+        self.extend_from(stock, source, 0..len);
+        source.consume(len);
+    }
+
+    /// Whether its first `len` bytes are most of what it holds, and of what it could hold.
+    fn is_mostly(&self, len: usize) -> bool {
+        self.capacity() / 2 <= len && self.len / 2 <= len
+    }
+
+    fn take_over(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+        let mut rest = Self::new();
+        rest.extend_from(stock, source, len..source.len);
+        source.len = len;
+        self.release(stock);
+        *self = std::mem::replace(source, rest);
+    }
+
     /// Makes room for `total` bytes, those that are held included.
     #[inline]
     pub fn reserve(&mut self, stock: &mut Stock, total: usize) {
-        if total <= self.bytes.len() {
+        if total <= self.capacity() {
             return;
         }
-        if self.bytes.is_empty() {
-            self.bytes = stock.lend(total);
+        if self.buffer.bytes.is_empty() {
+            self.borrow(stock, total);
         } else {
             self.grow(stock, total);
         }
     }
 
+    fn borrow(&mut self, stock: &mut Stock, total: usize) {
+        self.buffer = stock.lend(total);
+        self.head = self.buffer.start;
+    }
+
     #[cold]
     fn grow(&mut self, stock: &mut Stock, total: usize) {
-        let mut bytes = stock.lend(total);
+        let mut buffer = stock.lend(total);
         let (first, second) = self.pieces(0..self.len);
-        bytes[..first.len()].copy_from_slice(first);
-        bytes[first.len()..self.len].copy_from_slice(second);
-        stock.give_back(std::mem::replace(&mut self.bytes, bytes));
-        self.head = 0;
+        let room = &mut buffer.bytes[buffer.start..];
+        room[..first.len()].copy_from_slice(first);
+        room[first.len()..self.len].copy_from_slice(second);
+        self.head = buffer.start;
+        stock.give_back(std::mem::replace(&mut self.buffer, buffer));
     }
 
     /// Gives the buffer back when nothing is held.
     #[inline]
     pub fn release(&mut self, stock: &mut Stock) {
-        if self.len == 0 && !self.bytes.is_empty() {
-            stock.give_back(std::mem::take(&mut self.bytes));
+        if self.len == 0 && !self.buffer.bytes.is_empty() {
+            stock.give_back(std::mem::take(&mut self.buffer));
             self.head = 0;
         }
     }
@@ -223,7 +265,7 @@ impl Ring {
     /// `at` is never more than one round ahead.
     #[inline]
     fn wrap(&self, at: usize) -> usize {
-        if at < self.bytes.len() { at } else { at - self.bytes.len() }
+        if at < self.buffer.bytes.len() { at } else { at - self.buffer.size() }
     }
 }
 
@@ -284,6 +326,35 @@ mod tests {
             assert!(ring.has(from, &expected[from..end]));
             assert!(!ring.has(from, &[&expected[from..], b"x"].concat()));
         }
+    }
+
+    /// Messages of all sizes from one ring to another, those that are copied and those that move.
+    #[test]
+    fn messages_arrive_whole_whether_they_are_copied_or_moved() {
+        let mut stock = Stock::new(1 << 20);
+        let (mut source, mut target) = (Ring::new(), Ring::new());
+        let mut moved = 0;
+        for size in (0..4 * MOVED_BYTES_MIN).step_by(4_099) {
+            for (before, behind) in [(0, 0), (0, 7), (7, 0), (0, 3 * size), (size + 9, 1)] {
+                let message: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+                let rest = vec![b'r'; behind];
+                source.extend(&mut stock, &vec![b'o'; before]);
+                source.extend(&mut stock, &message);
+                source.extend(&mut stock, &rest);
+                let first = source.front().as_ptr();
+                target.take_from(&mut stock, &mut source, before);
+                target.clear();
+                target.take_from(&mut stock, &mut source, size);
+                moved += usize::from(target.front().as_ptr() == first);
+                assert_eq!((held(&target), held(&source)), (message, rest));
+                for ring in [&mut source, &mut target] {
+                    ring.clear();
+                    ring.release(&mut stock);
+                }
+                assert_eq!(stock.lent(), 0);
+            }
+        }
+        assert!(moved > 20, "{moved}");
     }
 
     #[test]

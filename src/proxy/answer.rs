@@ -53,7 +53,8 @@ impl Failure {
     }
 }
 
-/// Gives a reply to whoever waits for it. The reply is still in the link's input, and stays.
+/// Gives the reply at the head of the link's input to whoever waits for it. Some or all of it may be
+/// gone from there then.
 #[inline]
 pub(super) fn accept<S>(
     link: &mut Link<S>,
@@ -136,14 +137,14 @@ fn accept_again<S>(
 /// is asked for again later.
 #[inline]
 fn give<S>(
-    link: &Link<S>,
+    link: &mut Link<S>,
     asked: &Asked,
     client: ClientId,
     len: usize,
     clients: &mut Clients<S>,
     stock: &mut Stock,
 ) {
-    if clients.answer_from(client, asked.place, &link.input, len, stock) {
+    if clients.answer_from(client, asked.place, &mut link.input, len, stock) {
         return;
     }
     let slot = if asked.key_len > 0 {

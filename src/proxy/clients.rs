@@ -93,14 +93,14 @@ impl<S> Clients<S> {
         Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
     }
 
-    /// Puts the reply at the head of `source` into its place, unless the client is gone. Returns
+    /// Moves the reply at the head of `source` into its place, unless the client is gone. Returns
     /// false when there was no room for it.
     #[inline]
     pub(super) fn answer_from(
         &mut self,
         id: ClientId,
         place: Place,
-        source: &Ring,
+        source: &mut Ring,
         len: usize,
         stock: &mut Stock,
     ) -> bool {

@@ -48,7 +48,7 @@ pub const CLIENT_READ_BYTES: usize = 1 << 14;
 pub const LINK_READ_BYTES: usize = 1 << 16;
 
 /// Spare buffers kept for later, bytes.
-pub const SPARE_BYTES_MAX: usize = 8 << 20;
+pub const SPARE_BYTES_MAX: usize = 16 << 20;
 
 /// The first pause before a backend that is down is probed, microseconds.
 pub const PROBE_PAUSE_MIN: u64 = 1_000_000;

@@ -5,7 +5,7 @@ use super::close::Close;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
-use crate::memcache::line::{Line, Request};
+use crate::memcache::line::Request;
 use crate::memcache::reply::ReplyParser;
 use crate::ring::Ring;
 use crate::stock::Stock;
@@ -236,17 +236,23 @@ impl<S> Link<S> {
         self.output.extend_from(stock, input, request.line_len..request.len);
     }
 
-    /// Writes a request to the output, without what the backend need not see.
+    /// Writes the request at the head of `input` to the output, without what the backend need not
+    /// see; `input` loses it.
     #[inline]
+    pub(super) fn take_over(&mut self, input: &mut Ring, request: &Request, stock: &mut Stock) {
+        let Request { line, line_len, len } = request;
+        if line.head + 2 == *line_len && input.byte(line.head) == b'\r' && line.cut.is_empty() {
+            return self.output.take_from(stock, input, *len);
+        }
+        self.forward(input, request, stock);
+        input.consume(*len);
+    }
+
+    /// Writes a request to the output, without what the backend need not see.
     pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
-        let Line { head, cut, .. } = line;
-        if head + 2 == *line_len && input.byte(*head) == b'\r' && cut.is_empty() {
-            self.output.extend_from(stock, input, 0..*len);
-            return;
-        }
-        self.output.extend_from(stock, input, 0..cut.start);
-        self.output.extend_from(stock, input, cut.end..*head);
+        self.output.extend_from(stock, input, 0..line.cut.start);
+        self.output.extend_from(stock, input, line.cut.end..line.head);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, *line_len..*len);
     }

@@ -131,16 +131,16 @@ impl<S> Proxy<S> {
                 let asked = Asked::new(id, place, kind, quiet, now);
                 link.ask(asked, if kind.is_get() { key } else { b"" }, stock);
                 match ttl {
-                    None => link.forward(&client.input, request, stock),
+                    None => link.take_over(&mut client.input, request, stock),
                     Some(ttl) => {
                         let head = self.about.capped(&client.input, request, ttl, now);
                         link.forward_as(&head, &client.input, request, stock);
+                        client.input.consume(request.len);
                     }
                 }
                 if !kind.is_read() {
                     client.last_write = place;
                 }
-                client.input.consume(request.len);
                 return Next::More;
             }
             Way::Open(..) => Failure::Lacking,
@@ -211,12 +211,13 @@ impl<S> Proxy<S> {
             let Some(reply) = reply.map_err(|_| Close::Malformed)? else {
                 break;
             };
+            let rest = link.input.len() - reply.len;
             if is_part {
                 many::accept_part(link, &reply, &asked, backend, clients, stock)?;
             } else {
                 answer::accept(link, &reply, &asked, backend, clients, stock)?;
             }
-            link.input.consume(reply.len);
+            link.input.consume(link.input.len() - rest);
             oldest.get_or_insert(asked.asked_at);
             if asked.kind == Kind::Probe {
                 heard = Heard::Probe;

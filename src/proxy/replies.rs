@@ -140,18 +140,18 @@ impl Replies {
         self.held += bytes;
     }
 
-    /// Puts the reply at the head of `source`, `len` bytes, into its place.
+    /// Moves the reply at the head of `source`, `len` bytes, into its place.
     #[inline]
     pub(super) fn fulfil_from(
         &mut self,
         place: Place,
-        source: &Ring,
+        source: &mut Ring,
         len: usize,
         output: &mut Ring,
         stock: &mut Stock,
     ) {
         if place == self.first {
-            output.extend_from(stock, source, 0..len);
+            output.take_from(stock, source, len);
             self.take_first();
             self.settle(output, stock);
             return;
@@ -160,6 +160,7 @@ impl Replies {
         let mut bytes = stock.aside();
         bytes.extend_from_slice(start);
         bytes.extend_from_slice(end);
+        source.consume(len);
         self.held += len;
         *self.slot(place) = Slot::Bytes(bytes);
     }
