@@ -5,6 +5,7 @@
 //! in. The facts are memcached's own (`doc/protocol.txt` of memcached, and its behaviour, 1.6.18 to
 //! 1.6.45).
 
+pub mod base64;
 pub mod number;
 pub mod words;
 

@@ -5,9 +5,8 @@ use super::backend::Backend;
 use super::client::Limits;
 use crate::hash::{BuildError, Node, Placement, Scheme};
 use crate::memcache::KEY_BYTES_MAX;
+use crate::memcache::base64;
 use crate::memcache::line::Line;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use std::ops::Range;
 
 /// What becomes of the keys of a backend that is down.
@@ -143,8 +142,8 @@ pub(super) fn placed_by<T>(line: &Line, key: &[u8], with: impl FnOnce(&[u8]) -> 
         return with(key);
     }
     let mut decoded = [0; KEY_BYTES_MAX];
-    match BASE64_STANDARD.decode_slice(key, &mut decoded) {
-        Ok(len) => with(&decoded[..len]),
-        Err(_) => with(key),
+    match base64::decode(key, &mut decoded) {
+        [] => with(key),
+        decoded => with(decoded),
     }
 }
