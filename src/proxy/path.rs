@@ -92,7 +92,11 @@ impl<S> Proxy<S> {
                 client.input.consume(len);
                 self.refuse(id, refusal, quiet)
             }
-            Step::Endless => self.refuse(id, Refusal::LineTooLong, false),
+            Step::Endless => {
+                self.refuse(id, Refusal::LineTooLong, false);
+                self.end_reading(id);
+                Next::Rest
+            }
         }
     }
 
