@@ -1,6 +1,6 @@
 //! The classic commands that name keys: `get key*`, `set key flags exptime bytes`, `incr key n` ...
 
-use super::line::{Line, Refusal, Verb, Verdict, refuse, says_noreply, unsafe_bytes};
+use super::line::{Line, NOREPLY, Refusal, Verb, Verdict, refuse, says_noreply, unsafe_bytes};
 use super::number::{signed, unsigned};
 use super::words::Words;
 use super::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
@@ -65,9 +65,9 @@ pub(super) fn storage(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) 
     let Some(value) = announced(&line[length.clone()]) else {
         return refuse(Refusal::BadFormat);
     };
-    let last = if verb == Verb::Cas { next() } else { length };
+    let quiet = says_noreply(line, words.clone());
+    let last = if verb == Verb::Cas { words.next().unwrap_or(0..0) } else { length };
     let head = last.end;
-    let quiet = says_noreply(line, words);
     // memcached takes flags of any 64 bits and keeps some of them; a plus sign is none of its
     // business, for `strtoul` it is fine.
     let without_plus = |word: Range<usize>| {
@@ -98,15 +98,29 @@ pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict 
     if rest.count() > usize::from(quiet) {
         return Verdict::Refuse { refusal: Refusal::BadDelete, quiet };
     }
-    alone(Verb::Delete, line, key.clone(), key.end, quiet, odd)
+    // Who names a key wants to be told; but newer memcacheds take the last word for the flag,
+    // whatever it stands for.
+    let tail: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
+    match alone(Verb::Delete, line, key.clone(), key.end, quiet, odd) {
+        Verdict::Ask(line) => Verdict::Ask(Line { tail, ..line }),
+        other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => other,
+    }
 }
 
 /// `incr key number [noreply]` and its like: one line, one line back.
 pub(super) fn simple(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
-    let (Some(key), Some(argument)) = (words.next(), words.next()) else {
+    let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    let quiet = says_noreply(line, words);
+    let quiet = says_noreply(line, words.clone());
+    let Some(argument) = words.next() else {
+        return refuse(Refusal::BadFormat);
+    };
+    // It is no number, and for a memcached it also says that nobody is to be told: it would not
+    // answer.
+    if &line[argument.clone()] == NOREPLY {
+        return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
+    }
     alone(verb, line, key, argument.end, quiet, odd)
 }
 

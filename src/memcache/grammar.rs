@@ -7,7 +7,7 @@
 
 use super::line::{Line, Refusal, Verb, Verdict, refuse};
 use super::words::Words;
-use super::{BINARY_MAGIC, LINE_BYTES_MAX, admin, classic, meta};
+use super::{LINE_BYTES_MAX, admin, classic, meta};
 
 /// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
 pub fn understand(line: &[u8], odd: bool) -> Verdict {
@@ -30,9 +30,6 @@ fn dispatch(line: &[u8], odd: bool) -> Verdict {
     // Shorter than any command: memcached does not look for one.
     if line.len() < 2 {
         return refuse(Refusal::BadFormat);
-    }
-    if line[0] == BINARY_MAGIC {
-        return refuse(Refusal::Binary);
     }
     let mut words = Words::new(line, 0);
     let word = match words.next() {
@@ -114,7 +111,22 @@ mod tests {
         let line = ask("delete noreply");
         assert_eq!((line.quiet, line.head), (false, 14));
         assert!(ask("delete noreply noreply").quiet);
-        assert!(!ask("incr k noreply").quiet);
+        assert_eq!((line.tail, ask("delete k").tail), (&b" 0"[..], &b""[..]));
+        assert!(!ask("incr noreply 1").quiet);
+    }
+
+    /// Forwarded, they would be answered by nobody.
+    #[test]
+    fn noreply_in_place_of_an_argument_stays_here() {
+        let (refusal, quiet) = (Refusal::BadFormat, true);
+        let silent = Verdict::Refuse { refusal, quiet };
+        for line in
+            ["incr k noreply", "decr k noreply", "touch k noreply", "incr k noreply noreply"]
+        {
+            assert_eq!(understand(line.as_bytes(), false), silent, "{line:?}");
+        }
+        let silent = Verdict::Swallow { value: 3, refusal, quiet };
+        assert_eq!(understand(b"cas k 0 0 3 noreply", false), silent);
     }
 
     #[test]
@@ -188,7 +200,7 @@ mod tests {
         assert_eq!((line.value, line.head, line.base64), (Some(3), 14, true));
         assert!(!ask("me k q").quiet);
         assert_eq!(refusal("mg k q v q"), Refusal::DuplicateFlag);
-        assert_eq!(refusal("md k q v q"), Refusal::InvalidOrDuplicateFlag);
+        assert_eq!(refusal("ma k q v q"), Refusal::InvalidOrDuplicateFlag);
         assert_eq!(refusal("mg k ~"), Refusal::BadFormat);
         assert_eq!(refusal("ms k 3 !"), Refusal::BadFormat);
         assert_eq!(refusal(&format!("mg {}", "k".repeat(251))), Refusal::BadFormat);

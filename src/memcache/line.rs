@@ -55,7 +55,7 @@ pub enum Refusal {
     BadExptime,
     /// A meta flag is given twice.
     DuplicateFlag,
-    /// The same, in the words of `md` and `ma`.
+    /// The same, in the words of `ma`.
     InvalidOrDuplicateFlag,
     /// More meta flags than memcached takes.
     TooManyFlags,
@@ -109,6 +109,8 @@ pub struct Line {
     pub key: Range<usize>,
     /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
     pub head: usize,
+    /// What a backend needs to see behind it.
+    pub tail: &'static [u8],
     /// A piece within it that no backend must see: the quiet flag of a meta command.
     pub cut: Range<usize>,
     /// Bytes of the value that follows the line, its CR LF not counted.
@@ -125,8 +127,8 @@ pub struct Line {
 impl Line {
     /// A line that a backend needs to see up to `head`.
     pub(super) fn new(verb: Verb, key: Range<usize>, head: usize) -> Self {
-        let (cut, value, quiet, many, base64) = (0..0, None, false, false, false);
-        Self { verb, key, head, cut, value, quiet, many, base64 }
+        let (tail, cut, value) = (&b""[..], 0..0, None);
+        Self { verb, key, head, tail, cut, value, quiet: false, many: false, base64: false }
     }
 }
 
@@ -164,6 +166,9 @@ pub enum Verdict {
     },
 }
 
+/// The last word of a request that is not to be answered.
+pub const NOREPLY: &[u8] = b"noreply";
+
 pub(super) const fn refuse(refusal: Refusal) -> Verdict {
     Verdict::Refuse { refusal, quiet: false }
 }
@@ -171,7 +176,7 @@ pub(super) const fn refuse(refusal: Refusal) -> Verdict {
 /// Whether the last of the words behind the arguments is `noreply`. An argument is never taken for
 /// it: a key may be called `noreply`.
 pub(super) fn says_noreply(line: &[u8], rest: Words<'_>) -> bool {
-    rest.last().is_some_and(|word| &line[word] == b"noreply")
+    rest.last().is_some_and(|word| &line[word] == NOREPLY)
 }
 
 /// Bytes that end a word or a line for some backend, though not for all: memcached before 1.6.19

@@ -93,7 +93,7 @@ impl Flags {
 }
 
 const fn duplicate(verb: Verb) -> Refusal {
-    if matches!(verb, Verb::MetaDelete | Verb::MetaArithmetic) {
+    if matches!(verb, Verb::MetaArithmetic) {
         Refusal::InvalidOrDuplicateFlag
     } else {
         Refusal::DuplicateFlag

@@ -41,6 +41,8 @@ pub struct RequestParser {
     state: State,
     /// Bytes; a longer value is refused.
     value_bytes_max: usize,
+    /// Whether nothing has been understood yet: the first byte tells the protocol.
+    fresh: bool,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ const START: State = State::Line { scanned: 0, odd: false };
 impl RequestParser {
     /// At the start of a request. Values of more than `value_bytes_max` bytes will be refused.
     pub fn new(value_bytes_max: usize) -> Self {
-        Self { state: START, value_bytes_max }
+        Self { state: START, value_bytes_max, fresh: true }
     }
 
     /// Goes on where it stopped. `scratch` is used when a line wraps around the ring's end.
@@ -66,7 +68,14 @@ impl RequestParser {
         if matches!(self.state, State::Line { scanned: 0, .. })
             && let Some(request) = quick::request(input.front(), self.value_bytes_max)
         {
+            self.fresh = false;
             return Step::Request(request);
+        }
+        if self.fresh && !input.is_empty() {
+            self.fresh = false;
+            if input.byte(0) == BINARY_MAGIC {
+                return Step::Refused { refusal: Refusal::Binary, quiet: false, len: input.len() };
+            }
         }
         match &mut self.state {
             State::Line { scanned, odd } => match line_end(input, scanned, odd) {
@@ -164,9 +173,6 @@ fn line_end(input: &Ring, scanned: &mut usize, odd: &mut bool) -> Option<usize> 
 
 /// A line whose end has not come: only a retrieval may be long.
 fn unfinished(input: &Ring) -> Step {
-    if !input.is_empty() && input.byte(0) == BINARY_MAGIC {
-        return Step::Refused { refusal: Refusal::Binary, quiet: false, len: input.len() };
-    }
     let starts: [&[u8]; 4] = [b"get ", b"gets ", b"gat ", b"gats "];
     let retrieval = starts.iter().any(|start| input.has(0, start));
     let bytes_max = if retrieval { GET_LINE_BYTES_MAX } else { LINE_BYTES_MAX };

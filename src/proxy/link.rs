@@ -5,7 +5,7 @@ use super::close::Close;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
-use crate::memcache::line::Request;
+use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
 use crate::ring::Ring;
 use crate::stock::Stock;
@@ -241,7 +241,9 @@ impl<S> Link<S> {
     #[inline]
     pub(super) fn take_over(&mut self, input: &mut Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
-        if line.head + 2 == *line_len && input.byte(line.head) == b'\r' && line.cut.is_empty() {
+        let Line { head, tail, cut, .. } = line;
+        let whole = cut.is_empty() && tail.is_empty();
+        if head + 2 == *line_len && input.byte(*head) == b'\r' && whole {
             return self.output.take_from(stock, input, *len);
         }
         self.forward(input, request, stock);
@@ -251,8 +253,10 @@ impl<S> Link<S> {
     /// Writes a request to the output, without what the backend need not see.
     pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
-        self.output.extend_from(stock, input, 0..line.cut.start);
-        self.output.extend_from(stock, input, line.cut.end..line.head);
+        let Line { head, tail, cut, .. } = line;
+        self.output.extend_from(stock, input, 0..cut.start);
+        self.output.extend_from(stock, input, cut.end..*head);
+        self.output.extend(stock, tail);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, *line_len..*len);
     }

@@ -10,7 +10,7 @@ use super::links::Way;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::KEY_BYTES_MAX;
-use crate::memcache::line::{Refusal, Request, Verb};
+use crate::memcache::line::{NOREPLY, Refusal, Request, Verb};
 use crate::memcache::words::Words;
 use crate::stats::Text;
 use crate::time::Time;
@@ -95,13 +95,15 @@ impl<S> Proxy<S> {
         if !matches!(line.verb, Verb::Set | Verb::MetaSet) {
             return client.input.consume(request.line_len);
         }
-        let (before, after, kind): (&[u8], &[u8], _) = match line.base64 {
-            true => (b"md ", b" b\r\n", Kind::MetaDelete),
-            false => (b"delete ", b"\r\n", Kind::Delete),
-        };
         // The refusal will have this place, or one behind it.
         client.last_write = client.replies.next_place();
         let key = client.input.slice(line.key.clone(), scratch);
+        let (before, after, kind): (&[u8], &[u8], _) = match line.base64 {
+            true => (b"md ", b" b\r\n", Kind::MetaDelete),
+            // Without a word behind it some memcacheds take this key for the flag.
+            false if key == NOREPLY => (b"delete ", b" 0\r\n", Kind::Delete),
+            false => (b"delete ", b"\r\n", Kind::Delete),
+        };
         let backend =
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
         if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
@@ -169,7 +171,11 @@ impl<S> Proxy<S> {
             }
             // What only one server could tell: nothing.
             b"items" | b"slabs" | b"sizes" | b"conns" | b"cachedump" | b"extstore" => {}
-            b"detail" => return Slot::Text(b"OK\r\n"),
+            b"detail" => match second.as_slice() {
+                b"on" | b"off" => return Slot::Text(b"OK\r\n"),
+                b"dump" => {}
+                _ => return Slot::Text(b"CLIENT_ERROR usage: stats detail on|off|dump\r\n"),
+            },
             _ => return Slot::Text(Refusal::Unknown.text()),
         }
         Slot::Bytes(text.finish())

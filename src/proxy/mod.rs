@@ -305,13 +305,14 @@ impl About {
 
     /// What a request's line begins with, its expiry cut down to `ttl` seconds.
     fn capped(&self, input: &Ring, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
-        let Line { head, cut, verb, .. } = &request.line;
+        let Line { head, tail, cut, verb, .. } = &request.line;
         let mut line = Vec::with_capacity(*head);
         for range in [0..cut.start, cut.end..*head] {
             let (first, second) = input.pieces(range);
             line.extend_from_slice(first);
             line.extend_from_slice(second);
         }
+        line.extend_from_slice(tail);
         expiry::capped(&line, *verb, ttl, self.unix_time(now))
     }
 

@@ -219,3 +219,61 @@ fn commands_that_are_not_of_the_protocol_stay_out() {
         assert!(known.contains(&asked.verb()), "{}", shown(&asked.line));
     }
 }
+
+/// A backend takes the last word for the flag and is silent: the next answer on the link would have
+/// been taken for the missing one.
+#[test]
+fn a_key_called_noreply_is_answered_by_every_command() {
+    let mut street = Street::new();
+    let mut client = street.proxy.connect();
+    for (request, answer) in [
+        ("delete noreply\r\n", "NOT_FOUND\r\n"),
+        ("set noreply 0 0 1\r\n1\r\n", "STORED\r\n"),
+        ("incr noreply 1\r\n", "2\r\n"),
+        ("touch noreply 0\r\n", "TOUCHED\r\n"),
+        ("get noreply\r\n", "VALUE noreply 0 1\r\n2\r\nEND\r\n"),
+        ("get k noreply\r\n", "VALUE noreply 0 1\r\n2\r\nEND\r\n"),
+        ("delete noreply\r\n", "DELETED\r\n"),
+        ("delete noreply noreply\r\n", ""),
+        ("incr k noreply\r\n", ""),
+        ("decr k noreply\r\n", ""),
+        ("touch k noreply\r\n", ""),
+        ("cas k 0 0 1 noreply\r\nx\r\n", ""),
+    ] {
+        client.ask(request.as_bytes(), answer.as_bytes());
+        client.expect_in_step();
+        street.neighbour.ask(b"get mine\r\n", &hit("mine", b"mine"));
+    }
+    let large = [&b"set noreply 0 0 2000000\r\n"[..], &[b'v'; 2_000_000], b"\r\n"].concat();
+    client.exchange(&large, b"SERVER_ERROR object too large for cache\r\n");
+    client.ask(b"get noreply\r\n", b"END\r\n");
+    assert_eq!(street.backend.accepted(), 1);
+}
+
+/// Its error was repeated without end.
+#[test]
+fn a_line_without_end_is_refused_once_and_ends_its_connection() {
+    let street = Street::new();
+    for start in ["", "mn\r\n", "ms k 5\r\nvalue\r\nset k"] {
+        let mut client = street.proxy.connect();
+        client.send(&[start.as_bytes(), &[b'x'; 3_000]].concat());
+        let said = client.rest();
+        let error = b"CLIENT_ERROR line too long\r\n";
+        assert!(said.ends_with(error) && said.len() < error.len() + 10, "{}", shown(&said));
+    }
+}
+
+/// The first byte of a connection tells the protocol, and no other.
+#[test]
+fn the_binary_protocol_is_told_off_at_its_first_byte_only() {
+    let street = Street::new();
+    let refusal = b"CLIENT_ERROR the binary protocol is not supported\r\n";
+    for greeting in [&b"\x80"[..], b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
+        let mut client = street.proxy.connect();
+        client.send(greeting);
+        assert_same("a greeting", &client.rest(), refusal);
+    }
+    let mut client = street.proxy.connect();
+    client.ask(b"mn\r\n\x80\x0b\r\nmn\r\n", b"MN\r\nERROR\r\nMN\r\n");
+    client.expect_in_step();
+}

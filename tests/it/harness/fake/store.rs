@@ -23,7 +23,8 @@ impl Store {
     /// Does what is asked, and returns the whole answer; `None` closes the connection.
     pub(super) fn answer(&mut self, asked: &Asked) -> Option<Vec<u8>> {
         let words = asked.words();
-        let silent = words.len() > 2 && words.last() == Some(&&b"noreply"[..]);
+        // As newer memcacheds: whatever the word stands for.
+        let silent = words.len() > 1 && words.last() == Some(&&b"noreply"[..]);
         let answer = match *words.first().unwrap_or(&&b""[..]) {
             b"quit" => return None,
             b"version" => b"VERSION 1.6.0\r\n".to_vec(),
