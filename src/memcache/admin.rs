@@ -23,8 +23,14 @@ pub(super) fn understand(word: &[u8], line: &[u8], words: Words<'_>) -> Verdict 
         _ if words.last().is_some_and(|last| line[last].starts_with(b"HTTP/")) => {
             refuse(Refusal::Http)
         }
-        _ => Verdict::Refuse { refusal: Refusal::Unknown, quiet },
+        _ => unknown(line),
     }
+}
+
+/// No command; the last word of what is none still says whether it is answered.
+pub(super) fn unknown(line: &[u8]) -> Verdict {
+    let quiet = says_noreply(line, Words::new(line, 0));
+    Verdict::Refuse { refusal: Refusal::Unknown, quiet }
 }
 
 /// `flush_all [delay] [noreply]`.

@@ -34,7 +34,7 @@ fn dispatch(line: &[u8], odd: bool) -> Verdict {
     let mut words = Words::new(line, 0);
     let word = match words.next() {
         Some(word) if word.start == 0 => &line[word],
-        _ => return refuse(Refusal::Unknown),
+        _ => return admin::unknown(line),
     };
     match word {
         b"get" => classic::retrieval(Verb::Get, line, words, odd),

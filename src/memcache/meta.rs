@@ -30,6 +30,10 @@ pub(super) fn keyed(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) ->
         Ok(flags) => flags,
         Err(refusal) => return refuse(refusal),
     };
+    // In memcached's own words, which for an `ma` are those of its flags.
+    if key.len() > KEY_BYTES_MAX && verb == Verb::MetaArithmetic {
+        return refuse(Refusal::InvalidOrDuplicateFlag);
+    }
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
         return refuse(Refusal::BadFormat);
     }

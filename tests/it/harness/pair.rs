@@ -54,6 +54,50 @@ impl Pair {
         plain
     }
 
+    /// Whether the plain memcached is one of those that the proxy follows where they differ: they
+    /// say what is wrong with a line.
+    pub(crate) fn is_newer(&mut self) -> bool {
+        self.plain.send(b"get\r\n");
+        self.plain.line() != b"ERROR\r\n"
+    }
+
+    /// Both come to the end of their answers; these may differ.
+    #[track_caller]
+    pub(crate) fn in_step(&mut self, name: &str, requests: &[u8]) {
+        for client in self.both() {
+            client.send(requests);
+            // On its own: some retrievals cost the answers to what was sent with them.
+            client.send(FENCE);
+            let said = to_fence(client);
+            let whole = said.is_empty() || said.ends_with(b"\r\n");
+            assert!(whole, "{name}: asked {}: {}", shown(requests), shown(&said));
+        }
+    }
+
+    /// Both close; what they say may differ.
+    #[track_caller]
+    pub(crate) fn closed(&mut self, name: &str, requests: &[u8]) -> Vec<u8> {
+        let [through, _] = self.both().map(|client| {
+            client.send(requests);
+            client.rest()
+        });
+        let told = through.ends_with(b"\r\n");
+        assert!(told, "{name}: asked {}: {}", shown(requests), shown(&through));
+        through
+    }
+
+    /// Both answer with the same bytes when nothing more will be sent, and close.
+    #[track_caller]
+    pub(crate) fn same_when_finished(&mut self, name: &str, requests: &[u8]) -> Vec<u8> {
+        let [through, plain] = self.both().map(|client| {
+            client.send(requests);
+            client.finish_writing();
+            normal(&client.rest())
+        });
+        assert_same(name, &through, &plain);
+        plain
+    }
+
     /// The same for requests that come to the proxy in pieces of these lengths.
     #[track_caller]
     pub(crate) fn same_in_pieces(&mut self, name: &str, requests: &[u8], lengths: &[usize]) {
@@ -93,7 +137,8 @@ fn to_fence(client: &mut Client) -> Vec<u8> {
 }
 
 /// Without the number of the version, and with the cas numbers of each key counted in the order in
-/// which they are first seen: several backends may give the same number to several keys.
+/// which they are first seen: several backends may give the same number to several keys. What the
+/// meta commands tell of a moment, or of the inside of a server, is left out.
 fn normal(said: &[u8]) -> Vec<u8> {
     let mut seen = Vec::new();
     let mut normal = Vec::new();
@@ -109,8 +154,24 @@ fn normal(said: &[u8]) -> Vec<u8> {
                 normal.extend(format!(" cas{at}\r\n").bytes());
             }
             [b"VERSION", ..] => normal.extend(b"VERSION\r\n"),
+            [b"ME", key, ..] => normal.extend([b"ME ", key, b"\r\n"].concat()),
+            [b"HD" | b"VA" | b"EN" | b"NS" | b"EX" | b"NF", ..] => {
+                let words: Vec<_> = words.iter().map(|word| constant(word)).collect();
+                normal.extend([&words.join(&b" "[..])[..], b"\r\n"].concat());
+            }
             _ => normal.extend(line),
         }
     }
     normal
+}
+
+/// A returned flag without a number that is not the same everywhere and always: of a cas, of
+/// seconds to live, of seconds since the last access, of whether there was one.
+fn constant(word: &[u8]) -> &[u8] {
+    match word {
+        [b'c' | b't' | b'l' | b'h', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {
+            &word[..1]
+        }
+        _ => word,
+    }
 }
