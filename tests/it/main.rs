@@ -7,6 +7,7 @@
 mod harness;
 
 mod config;
+mod conformance;
 mod descriptors;
 mod differential;
 mod flags;

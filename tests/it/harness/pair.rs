@@ -139,7 +139,7 @@ fn to_fence(client: &mut Client) -> Vec<u8> {
 /// Without the number of the version, and with the cas numbers of each key counted in the order in
 /// which they are first seen: several backends may give the same number to several keys. What the
 /// meta commands tell of a moment, or of the inside of a server, is left out.
-fn normal(said: &[u8]) -> Vec<u8> {
+pub(crate) fn normal(said: &[u8]) -> Vec<u8> {
     let mut seen = Vec::new();
     let mut normal = Vec::new();
     for line in said.split_inclusive(|byte| *byte == b'\n') {
