@@ -39,8 +39,8 @@ pub(super) fn meta_key(random: &mut Random) -> (Vec<u8>, &'static str) {
     if key.len() > 186 || random.below(4) > 0 { (key, "") } else { (base64(&key), " b") }
 }
 
-/// What a number may be, or nearly. Of those with a minus where none should be memcached takes `-0`,
-/// and some below -2^63 as positive ones; the proxy takes none.
+/// What a number may be, or nearly. Of those with a minus where none should be memcached takes
+/// `-0`, and some below -2^63 as positive ones; the proxy takes none.
 pub(super) const NUMBERS: [&str; 26] = [
     "0",
     "1",
