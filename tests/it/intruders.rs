@@ -277,3 +277,19 @@ fn the_binary_protocol_is_told_off_at_its_first_byte_only() {
     client.ask(b"mn\r\n\x80\x0b\r\nmn\r\n", b"MN\r\nERROR\r\nMN\r\n");
     client.expect_in_step();
 }
+
+/// A web page that was told to talk to a memcache port. What was asked before it is answered.
+#[test]
+fn http_is_told_an_error_and_its_connection_ends() {
+    let street = Street::new();
+    for request in ["GET / HTTP/1.1\r\n", "POST /x HTTP/1.0\n", "x HTTP/\r\n"] {
+        let mut client = street.proxy.connect();
+        client.send(format!("get mine\r\n{request}get mine\r\n").as_bytes());
+        client.expect(&hit("mine", b"mine"));
+        client.expect(b"ERROR\r\n");
+        client.expect_closed();
+    }
+    // With a command before it, it is a key.
+    let mut client = street.proxy.connect();
+    client.ask(b"get HTTP/1.1\r\nmn\r\n", b"END\r\nMN\r\n");
+}

@@ -17,6 +17,7 @@ pub(crate) struct Setup {
     links: usize,
     timeout: Duration,
     shell: Option<&'static str>,
+    flags: Vec<&'static str>,
 }
 
 impl Nodeproxy {
@@ -31,6 +32,7 @@ impl Nodeproxy {
             links: 1,
             timeout: Duration::from_millis(1000),
             shell: None,
+            flags: Vec::new(),
         }
     }
 
@@ -59,6 +61,12 @@ impl Setup {
         self
     }
 
+    /// With these flags too.
+    pub(crate) fn flags(mut self, flags: &[&'static str]) -> Self {
+        self.flags.extend(flags);
+        self
+    }
+
     /// Lets a shell do something first, such as set limits.
     pub(crate) fn after(mut self, shell: &'static str) -> Self {
         self.shell = Some(shell);
@@ -75,6 +83,7 @@ impl Setup {
         command.args(["-s", &servers.join(","), "-b", "127.0.0.1", "-p", "0"]);
         command.args(["-n", &self.links.to_string()]);
         command.args(["--timeout", &self.timeout.as_millis().to_string()]);
+        command.args(&self.flags);
         let process = Process::start(&mut command).expect("nodeproxy starts");
         let Some(address) = process.find_in_log(listening_on) else {
             panic!("nodeproxy does not say where it listens: {}", process.log());
