@@ -9,7 +9,7 @@ IMAGE ?= nodeproxy
 STATIC_TARGET := $(shell tools/static_target.sh)
 STATIC_BINARY := target/$(STATIC_TARGET)/release/nodeproxy
 
-.PHONY: help run build static install image size test parity check lint clean
+.PHONY: help run build static install image size test parity clients fuzz check lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +40,12 @@ test: cargo memcached ## every test
 parity: cargo memcached build ## the real clients and proxies store, nodeproxy reads; ONLY="NAME ..." for some
 	@command -v python3 >/dev/null || { echo "python3 is missing; install it"; exit 1; }
 	@python3 tools/parity/parity.py target/release/nodeproxy $(ONLY)
+
+clients: cargo memcached build ## real clients, as their users use them; needs the network once
+	@tools/clients.sh target/release/nodeproxy
+
+fuzz: cargo ## each fuzz target for FUZZ_SECONDS (60); needs a nightly Rust and cargo-fuzz
+	@tools/fuzz.sh
 
 check: lint test ## what CI runs
 
