@@ -28,7 +28,7 @@ pub enum Form {
     Value,
     /// `END`.
     End,
-    /// One line; or `VA ...` and its data.
+    /// One line; or `VA ...` and its data; or a value and an error in the place of its `END`.
     Line(Word),
 }
 
@@ -196,7 +196,13 @@ impl ReplyParser {
         let form = match (line, &self.value) {
             (b"END", None) => Form::End,
             (b"END", Some(_)) => Form::Hit,
-            _ => Form::Line(Word::of(line)?),
+            (_, value) => {
+                let word = Word::of(line)?;
+                if value.is_some() && !word.is_error() {
+                    return Err(Malformed);
+                }
+                Form::Line(word)
+            }
         };
         Ok(Some(self.reply(form, key, end)))
     }

@@ -70,6 +70,9 @@ pub(super) fn accept<S>(
     if !asked.kind.suits(reply.form) {
         return Err(Close::Malformed);
     }
+    if !reply.key.is_empty() && !link.is_first_key(&reply.key) {
+        return Err(Close::Unsolicited);
+    }
     if let Kind::Again(_) = asked.kind {
         return accept_again(link, reply, asked, &backend.policy, clients, stock);
     }

@@ -302,6 +302,8 @@ fn a_value_of_another_key_never_reaches_a_client() {
         b"VALUE K 0 4\r\nevil\r\nEND\r\n",
         b"VALUE k 0 4\r\nmine\r\nVALUE other 0 4\r\nevil\r\nEND\r\n",
         b"VALUE k 0 4\r\nevil\r\nVALUE k 0 4\r\nevil\r\nEND\r\n",
+        b"VALUE other 0 4\r\nevil\r\nSERVER_ERROR out of memory\r\n",
+        b"VALUE other 0 4\r\nevil\r\nSTORED\r\n",
     ] {
         let backend = FakeBackend::with(move |asked| match is_get_of(asked, "k") {
             true => Act::Say(said.to_vec()),
