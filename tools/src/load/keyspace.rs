@@ -36,8 +36,9 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    /// Builds all keys: the prefix, the number of the key, dots up to the length. What stands behind
-    /// the number lets weak hashes too (twemproxy's default) spread the keys over all backends.
+    /// Builds all keys: the prefix, the number of the key, dots up to the length. What stands
+    /// behind the number lets weak hashes too (twemproxy's default) spread the keys over all
+    /// backends.
     pub fn new(shape: &KeyShape, value_bytes: usize) -> Result<Self> {
         let KeyShape { prefix, count, bytes } = shape;
         let digits = count.saturating_sub(1).to_string().len();
