@@ -1,0 +1,131 @@
+//! What honest backends that hold nothing make a client hear.
+
+use nodeproxy::memcache::line::{Line, Verb};
+use nodeproxy::memcache::request::{RequestParser, Step};
+use nodeproxy::ring::Ring;
+use nodeproxy::stock::Stock;
+
+pub const VALUE_BYTES_MAX: usize = 300;
+
+/// The answers to these requests.
+pub fn answers(requests: &[u8]) -> Vec<u8> {
+    let (mut stock, mut ring, mut scratch) = (Stock::new(1 << 20), Ring::new(), Vec::new());
+    ring.extend(&mut stock, requests);
+    let mut parser = RequestParser::new(VALUE_BYTES_MAX);
+    let mut answers = Vec::new();
+    while !ring.is_empty() {
+        match parser.advance(&ring, &mut scratch) {
+            Step::Partial { .. } => break,
+            Step::Skip(count) => ring.consume(count),
+            Step::Oversize(request) => ring.consume(request.line_len),
+            Step::Refused { refusal, quiet, len } => {
+                ring.consume(len);
+                answers.extend(if quiet { b"" } else { refusal.text() });
+                if refusal.is_final() {
+                    break;
+                }
+            }
+            Step::Endless => {
+                answers.extend(b"CLIENT_ERROR line too long\r\n");
+                break;
+            }
+            Step::Request(request) => {
+                if request.line.verb == Verb::Quit {
+                    break;
+                }
+                answers.extend(answer(&request.line));
+                ring.consume(request.len);
+            }
+        }
+    }
+    answers
+}
+
+fn answer(line: &Line) -> &'static [u8] {
+    match line.verb {
+        Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats => b"END\r\n",
+        Verb::Version => b"VERSION 1.6.45 nodeproxy\r\n",
+        Verb::MetaNoop => b"MN\r\n",
+        Verb::Stats | Verb::Quit => b"",
+        Verb::MetaDebug => b"EN\r\n",
+        _ if line.quiet => b"",
+        Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Cas => {
+            b"STORED\r\n"
+        }
+        Verb::Delete | Verb::Incr | Verb::Decr | Verb::Touch => b"NOT_FOUND\r\n",
+        Verb::MetaGet => b"EN\r\n",
+        Verb::MetaSet | Verb::MetaDelete | Verb::MetaArithmetic => b"HD\r\n",
+        Verb::FlushAll | Verb::Verbosity => b"OK\r\n",
+    }
+}
+
+/// Takes one request off the front of what a backend received, and says what answers it. It has to
+/// be one request, and to want an answer.
+pub fn take(bytes: &mut Vec<u8>) -> Option<&'static [u8]> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let line = bytes[..end].strip_suffix(b"\r").expect("CR LF").to_vec();
+    assert!(!line.contains(&b'\r') && !line.contains(&0), "{}", line.escape_ascii());
+    let words: Vec<_> = line.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
+    let verb = std::str::from_utf8(words[0]).expect("a command");
+    let key = |at: usize| assert!((1..=250).contains(&words[at].len()), "a key");
+    let meta = verb.len() == 2;
+    let retrieval = verb.starts_with('g');
+    assert!(retrieval || line.len() <= 2_046, "a line that a memcached gives up");
+    assert!(meta || retrieval || words.last() != Some(&&b"noreply"[..]), "noreply");
+    if meta && verb != "me" {
+        assert!(words[2..].iter().all(|flag| flag[0] != b'q'), "quiet");
+    }
+    let mut len = end + 1;
+    let answer: &[u8] = match (verb, words.len()) {
+        ("get" | "gets", 2..) => {
+            (1..words.len()).for_each(key);
+            b"END\r\n"
+        }
+        ("gat" | "gats", 3..) => {
+            (2..words.len()).for_each(key);
+            b"END\r\n"
+        }
+        ("set" | "add" | "replace" | "append" | "prepend", 5) | ("cas", 6) => {
+            len += value(words[4]);
+            key(1);
+            b"STORED\r\n"
+        }
+        ("ms", 3..) => {
+            len += value(words[2]);
+            key(1);
+            b"HD\r\n"
+        }
+        ("delete", 2) | ("incr" | "decr" | "touch", 3) => {
+            key(1);
+            b"NOT_FOUND\r\n"
+        }
+        ("delete", 3) => {
+            assert_eq!(words[1..], [&b"noreply"[..], b"0"]);
+            b"NOT_FOUND\r\n"
+        }
+        ("md" | "ma", 2..) => {
+            key(1);
+            b"HD\r\n"
+        }
+        ("mg" | "me", 2..) => {
+            key(1);
+            b"EN\r\n"
+        }
+        ("flush_all", 1 | 2) | ("verbosity", 2) => b"OK\r\n",
+        ("version", 1) => b"VERSION 1\r\n",
+        _ => panic!("a backend was asked {}", line.escape_ascii()),
+    };
+    if bytes.len() < len {
+        return None;
+    }
+    assert!(bytes[..len].ends_with(b"\n"), "a value without its end");
+    bytes.drain(..len);
+    Some(answer)
+}
+
+/// Bytes of a value, with its CR LF.
+fn value(word: &[u8]) -> usize {
+    let len: usize = std::str::from_utf8(word).expect("digits").parse().expect("a length");
+    assert!(len <= VALUE_BYTES_MAX);
+    len + 2
+}

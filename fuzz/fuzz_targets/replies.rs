@@ -1,0 +1,80 @@
+//! The reply parser: the same bytes mean the same however they are split and wherever they lie in
+//! the ring, and each reply is whole.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nodeproxy::memcache::reply::{Form, Reply, ReplyParser, Word};
+use nodeproxy::ring::Ring;
+use nodeproxy::stock::Stock;
+
+/// What a parser saw; None at the end where it saw no sense.
+type Seen = Vec<Option<(Form, Vec<u8>, Vec<u8>)>>;
+
+fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
+    let mut stock = Stock::new(1 << 20);
+    let (mut ring, mut scratch) = (Ring::new(), Vec::new());
+    ring.extend(&mut stock, &vec![b'.'; offset + 1]);
+    ring.consume(offset);
+    let mut parser = ReplyParser::default();
+    let (mut seen, mut fresh, mut left) = (Seen::new(), true, bytes);
+    let mut sizes = sizes.iter().cycle();
+    while !left.is_empty() {
+        let size = sizes.next().map_or(left.len(), |size| 1 + usize::from(*size));
+        let (piece, rest) = left.split_at(size.min(left.len()));
+        left = rest;
+        ring.extend(&mut stock, piece);
+        if std::mem::take(&mut fresh) {
+            ring.consume(1);
+        }
+        loop {
+            match parser.advance(&ring, joined, &mut scratch) {
+                Ok(None) => break,
+                Ok(Some(reply)) => seen.push(Some(take(&reply, joined, &mut ring))),
+                Err(_) => {
+                    seen.push(None);
+                    return seen;
+                }
+            }
+        }
+    }
+    seen
+}
+
+fn take(reply: &Reply, joined: bool, ring: &mut Ring) -> (Form, Vec<u8>, Vec<u8>) {
+    let Reply { form, key, len } = reply;
+    let copy = |range| {
+        let (first, second) = ring.pieces(range);
+        [first, second].concat()
+    };
+    let (key, bytes) = (copy(key.clone()), copy(0..*len));
+    assert!(bytes.ends_with(b"\r\n"), "half a reply");
+    match form {
+        Form::Hit => assert!(bytes.starts_with(b"VALUE ") && bytes.ends_with(b"\r\nEND\r\n")),
+        Form::Value => assert!(bytes.starts_with(b"VALUE ")),
+        Form::End => assert_eq!(bytes, b"END\r\n"),
+        Form::Line(Word::MetaValue) => assert!(bytes.starts_with(b"VA ")),
+        // An error in the place of the end.
+        Form::Line(word) if bytes.starts_with(b"VALUE ") => assert!(joined && word.is_error()),
+        Form::Line(_) => {
+            assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1, "more than a line");
+        }
+    }
+    if matches!(form, Form::Hit | Form::Value) {
+        assert!(!key.is_empty() && bytes[6..].trim_ascii_start().starts_with(&key));
+    }
+    ring.consume(*len);
+    (*form, key, bytes)
+}
+
+fuzz_target!(|input: (Vec<u8>, u16, bool, &[u8])| {
+    let (sizes, offset, joined, bytes) = input;
+    let whole = parse(bytes, joined, &[], 0);
+    let pieces = parse(bytes, joined, &sizes, usize::from(offset));
+    // A line that has not ended is given up sooner when it comes in pieces.
+    let same = whole.iter().zip(&pieces).take_while(|(a, b)| a == b).count();
+    let given_up = matches!(pieces.last(), Some(None));
+    assert!(
+        same == whole.len() && same == pieces.len() || given_up && same + 1 == pieces.len(),
+        "{whole:?}\n{pieces:?}"
+    );
+});

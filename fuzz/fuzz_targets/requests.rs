@@ -1,0 +1,114 @@
+//! The request parser: the same bytes mean the same however they are split and wherever they lie in
+//! the ring, and what it lets through is one request.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nodeproxy::memcache::line::{Line, Refusal, Request};
+use nodeproxy::memcache::request::{RequestParser, Step};
+use nodeproxy::memcache::{KEY_BYTES_MAX, LINE_BYTES_MAX};
+use nodeproxy::ring::Ring;
+use nodeproxy::stock::Stock;
+
+const VALUE_BYTES_MAX: usize = 60;
+
+/// What a parser saw, each with the place where it ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Asked(Request, Vec<u8>),
+    Oversize(Request),
+    Refused(Refusal, bool),
+    Endless,
+}
+
+/// Delivers `bytes` in pieces of `sizes`, over and over, into a ring whose head is at `offset`.
+fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
+    let mut stock = Stock::new(1 << 20);
+    let (mut ring, mut scratch) = (Ring::new(), Vec::new());
+    ring.extend(&mut stock, &vec![b'.'; offset + 1]);
+    ring.consume(offset);
+    let mut parser = RequestParser::new(VALUE_BYTES_MAX);
+    let (mut seen, mut at, mut fresh) = (Vec::new(), 0, true);
+    let mut left = bytes;
+    let mut sizes = sizes.iter().cycle();
+    while !left.is_empty() {
+        let size = sizes.next().map_or(left.len(), |size| 1 + usize::from(*size));
+        let (piece, rest) = left.split_at(size.min(left.len()));
+        left = rest;
+        ring.extend(&mut stock, piece);
+        if std::mem::take(&mut fresh) {
+            ring.consume(1);
+        }
+        loop {
+            let held = ring.len();
+            let (what, len) = match parser.advance(&ring, &mut scratch) {
+                Step::Partial { total } => {
+                    assert!(total > held, "it waits for what is there");
+                    break;
+                }
+                Step::Request(request) => {
+                    check(&request, &ring);
+                    let (first, second) = ring.pieces(0..request.len);
+                    let (bytes, len) = ([first, second].concat(), request.len);
+                    (Seen::Asked(request, bytes), len)
+                }
+                Step::Oversize(request) => {
+                    let len = request.line_len;
+                    (Seen::Oversize(request), len)
+                }
+                Step::Skip(count) => {
+                    ring.consume(count);
+                    at += count;
+                    continue;
+                }
+                Step::Refused { refusal, quiet, len } => {
+                    if refusal.is_final() {
+                        seen.push((at, Seen::Refused(refusal, quiet)));
+                        return seen;
+                    }
+                    (Seen::Refused(refusal, quiet), len)
+                }
+                Step::Endless => {
+                    seen.push((at, Seen::Endless));
+                    return seen;
+                }
+            };
+            ring.consume(len);
+            at += len;
+            seen.push((at, what));
+        }
+    }
+    seen
+}
+
+/// A backend will take it for one request, and for this one.
+fn check(request: &Request, ring: &Ring) {
+    let Request { line, line_len, len } = request;
+    let Line { key, head, cut, value, .. } = line;
+    assert!(*len <= ring.len() && ring.byte(line_len - 1) == b'\n');
+    assert!(key.len() <= KEY_BYTES_MAX && key.end <= *head.max(&key.end) && *head < *line_len);
+    assert!(cut.start <= cut.end && cut.end <= *head);
+    assert!(*head <= LINE_BYTES_MAX - 2 || line.is_retrieval());
+    assert_eq!(*len, line_len + value.map_or(0, |value| value + 2));
+    for at in 0..*head {
+        assert!(!b"\0\r\n".contains(&ring.byte(at)), "a byte that ends a word or a line");
+    }
+    for at in key.clone() {
+        assert_ne!(ring.byte(at), b' ');
+    }
+    if value.is_some() {
+        assert!(ring.byte(len - 2) == b'\r' && ring.byte(len - 1) == b'\n');
+    }
+}
+
+fuzz_target!(|input: (Vec<u8>, u16, &[u8])| {
+    let (sizes, offset, bytes) = input;
+    let whole = parse(bytes, &[], 0);
+    let pieces = parse(bytes, &sizes, usize::from(offset));
+    // A line that has not ended is given up sooner when it comes in pieces.
+    let same = whole.iter().zip(&pieces).take_while(|(a, b)| a == b).count();
+    let given_up = matches!(pieces.last(), Some((_, Seen::Endless)));
+    assert!(
+        same == whole.len() && same == pieces.len() || given_up && same + 1 == pieces.len(),
+        "{whole:?}\n{pieces:?}"
+    );
+});
