@@ -113,7 +113,7 @@ fn unkeyed(random: &mut Random) -> Vec<u8> {
         1 => "verbosity".into(),
         // Anything below a month could flush what is there while it is looked at.
         2 if number.parse::<i64>().is_err() => format!("flush_all {number}"),
-        3 => pick(random, &["", "x", "get", "gets", "gat", "gats 0", "incr", "touch", "delete"])
+        3 => pick(random, &["", "xyz", "get", "gets", "gat", "gats 0", "incr", "touch", "delete"])
             .into(),
         4 => pick(random, &["set", "ms", "mg", "md", "ma", "me", "set x", "ms x", "cas x 0 0"])
             .into(),
