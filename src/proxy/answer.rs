@@ -53,8 +53,8 @@ impl Failure {
     }
 }
 
-/// Gives the reply at the head of the link's input to whoever waits for it. Some or all of it may be
-/// gone from there then.
+/// Gives the reply at the head of the link's input to whoever waits for it. Some or all of it may
+/// be gone from there then.
 #[inline]
 pub(super) fn accept<S>(
     link: &mut Link<S>,
