@@ -67,14 +67,8 @@ pub fn take(bytes: &mut Vec<u8>) -> Option<&'static [u8]> {
     assert!(!line.contains(&b'\r') && !line.contains(&0), "{}", line.escape_ascii());
     let words: Vec<_> = line.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
     let verb = std::str::from_utf8(words[0]).expect("a command");
+    check_whole(verb, &words, line.len());
     let key = |at: usize| assert!((1..=250).contains(&words[at].len()), "a key");
-    let meta = verb.len() == 2;
-    let retrieval = verb.starts_with('g');
-    assert!(retrieval || line.len() <= 2_046, "a line that a memcached gives up");
-    assert!(meta || retrieval || words.last() != Some(&&b"noreply"[..]), "noreply");
-    if meta && verb != "me" {
-        assert!(words[2..].iter().all(|flag| flag[0] != b'q'), "quiet");
-    }
     let mut len = end + 1;
     let answer: &[u8] = match (verb, words.len()) {
         ("get" | "gets", 2..) => {
@@ -121,6 +115,17 @@ pub fn take(bytes: &mut Vec<u8>) -> Option<&'static [u8]> {
     assert!(bytes[..len].ends_with(b"\n"), "a value without its end");
     bytes.drain(..len);
     Some(answer)
+}
+
+/// What no backend may be sent, whatever the command.
+fn check_whole(verb: &str, words: &[&[u8]], len: usize) {
+    let meta = verb.len() == 2;
+    let retrieval = verb.starts_with('g');
+    assert!(retrieval || len <= 2_046, "a line that a memcached gives up");
+    assert!(meta || retrieval || words.last() != Some(&&b"noreply"[..]), "noreply");
+    if meta && verb != "me" {
+        assert!(words[2..].iter().all(|flag| flag[0] != b'q'), "quiet");
+    }
 }
 
 /// Bytes of a value, with its CR LF.
