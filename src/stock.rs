@@ -124,6 +124,16 @@ impl Stock {
     #[inline]
     pub fn give_back(&mut self, buffer: Buffer) {
         let size = buffer.size();
+        if size == BUFFER_BYTES_MIN && self.kept + size <= self.kept_max {
+            self.lent -= BUFFER_BYTES_MIN;
+            self.kept += BUFFER_BYTES_MIN;
+            return self.shelves[0].buffers.push(buffer);
+        }
+        self.take_back(buffer);
+    }
+
+    fn take_back(&mut self, buffer: Buffer) {
+        let size = buffer.size();
         if size == 0 {
             return;
         }

@@ -121,20 +121,19 @@ fn word(bytes: &[u8], start: usize) -> Option<Range<usize>> {
 /// The digits behind the space at `at`, and where they end.
 #[inline(always)]
 fn number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
-    let (b' ', mut rest) = bytes.get(at..)?.split_first()? else {
+    let (b' ', rest) = bytes.get(at..)?.split_first()? else {
         return None;
     };
-    let most = rest.len();
-    let mut value = 0;
-    while let Some((byte @ b'0'..=b'9', behind)) = rest.split_first() {
-        value = value * 10 + u64::from(byte - b'0');
-        rest = behind;
-        if most - rest.len() > DIGITS_MAX {
-            return None;
+    let (mut value, mut count) = (0, 0);
+    for byte in rest.iter().take(DIGITS_MAX + 1) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
         }
+        value = value * 10 + u64::from(digit);
+        count += 1;
     }
-    let count = most - rest.len();
-    (count > 0).then_some((value, at + 1 + count))
+    (1..=DIGITS_MAX).contains(&count).then_some((value, at + 1 + count))
 }
 
 #[inline]

@@ -181,7 +181,7 @@ impl<S> Client<S> {
     pub(super) fn is_behind(&self) -> bool {
         let unread = self.readiness.readable && self.reading == Reading::Open;
         let unparsed = self.wanted == 0 && !self.input.is_empty();
-        self.may_ask() && (unread || unparsed)
+        (unread || unparsed) && self.may_ask()
     }
 
     /// Whether it will get nothing any more.

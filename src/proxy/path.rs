@@ -59,6 +59,14 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
+        if client.input.is_empty() {
+            client.input.release(stock);
+            client.wanted = 1;
+            if client.is_behind() {
+                clients.queue(id);
+            }
+            return Next::Rest;
+        }
         if !client.may_ask() {
             return Next::Rest;
         }
@@ -66,14 +74,9 @@ impl<S> Proxy<S> {
         if let Some(gathering) = client.gathering.take() {
             return self.gather(id, gathering, now);
         }
-        let step = match client.input.is_empty() {
-            true => Step::Partial { total: 1 },
-            false => client.parser.advance(&client.input, scratch),
-        };
-        match step {
+        match client.parser.advance(&client.input, scratch) {
             Step::Partial { total } => {
                 client.wanted = total;
-                client.input.release(stock);
                 if client.is_behind() {
                     clients.queue(id);
                 }
