@@ -11,8 +11,7 @@
 //! The modules, from leaf to root; each uses only those above it:
 //!
 //! - [`time`], [`scan`], [`stock`], [`ring`], [`table`]: moments, byte search, buffers on loan,
-//!   byte
-//!   rings, slabs with keys that cannot be confused.
+//!   byte rings, slabs with keys that cannot be confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`hash`]: what maps a key to a backend.
 //! - [`config`], [`stats`]: what the operator asks for, and what is counted.
@@ -21,7 +20,7 @@
 //! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and
 //!   clocks.
 //!
-//! The invariants, held by `tests/it/tidy.rs` where a machine can:
+//! The invariants, held by `tests/it/tidy/` where a machine can:
 //!
 //! 1. Only `reactor/` names mio, socket2 or `Instant::now`; only `table.rs` names `Slab`; only
 //!    `main.rs` exits.
