@@ -28,6 +28,8 @@ pub(super) struct Asked {
     pub kind: Kind,
     /// Whether the client wants no answer.
     pub quiet: bool,
+    /// Its bytes, as they were written to the link's output.
+    pub len: u32,
     /// Bytes of its key, which stands among the link's `keys`; 0 when it is not kept.
     pub key_len: u8,
     /// Which part of its place it is, when that has parts.
@@ -37,13 +39,14 @@ pub(super) struct Asked {
 impl Asked {
     /// What a client asked.
     pub(super) fn new(client: ClientId, place: Place, kind: Kind, quiet: bool, now: Time) -> Self {
-        Self { client: Some(client), asked_at: now, place, kind, quiet, key_len: 0, part: 0 }
+        let (len, key_len, part) = (0, 0, 0);
+        Self { client: Some(client), asked_at: now, place, kind, quiet, len, key_len, part }
     }
 
     /// What the proxy asks for itself.
     pub(super) fn nobody(kind: Kind, now: Time) -> Self {
-        let place = Place::default();
-        Self { client: None, asked_at: now, place, kind, quiet: true, key_len: 0, part: 0 }
+        let (place, len, key_len, part) = (Place::default(), 0, 0, 0);
+        Self { client: None, asked_at: now, place, kind, quiet: true, len, key_len, part }
     }
 }
 
@@ -85,6 +88,8 @@ pub struct Link<S> {
     /// How many of them, from the oldest on, were late and have been answered with an error; the
     /// answers are skipped when they come.
     pub(super) late: usize,
+    /// How many of them, from the oldest on, come from a link that ended before they were written.
+    moved: usize,
     /// The keys of the retrievals in flight, oldest first.
     pub(super) keys: Ring,
     /// Clients whose next request waits until some of the output has been written.
@@ -111,6 +116,7 @@ impl<S> Link<S> {
             parser: ReplyParser::default(),
             in_flight: VecDeque::new(),
             late: 0,
+            moved: 0,
             keys: Ring::new(),
             waiting: Vec::new(),
             backend,
@@ -134,7 +140,7 @@ impl<S> Link<S> {
         self.stage == Stage::Open
     }
 
-    /// Notes a request that is being written to the output, and its key if the reply repeats it.
+    /// Notes a request that is written to the output next, and its key if the reply repeats it.
     #[inline]
     pub(super) fn ask(&mut self, asked: Asked, key: &[u8], stock: &mut Stock) {
         self.in_flight.push_back(Asked { key_len: key.len() as u8, ..asked });
@@ -149,7 +155,37 @@ impl<S> Link<S> {
         if let Some(asked) = self.in_flight.pop_front() {
             self.keys.consume(usize::from(asked.key_len));
             self.late = self.late.saturating_sub(1);
+            self.moved = self.moved.saturating_sub(1);
         }
+    }
+
+    /// How many requests in flight, from the newest on, have not begun to be written to the socket.
+    fn unsent(&self) -> usize {
+        let mut left = self.output.len();
+        let whole = |asked: &&Asked| {
+            let rest = left.checked_sub(asked.len as usize);
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        self.in_flight.iter().rev().take_while(whole).count()
+    }
+
+    /// Leaves the requests that were never written to the socket to the link that comes in place of
+    /// this one, once: those that were moved before have had their chance, and nobody waits for
+    /// those that are late.
+    pub(super) fn leave_unsent(&mut self, to: &mut Self, stock: &mut Stock) {
+        let first = (self.in_flight.len() - self.unsent()).max(self.late).max(self.moved);
+        let (mut bytes, mut key_bytes) = (0, 0);
+        for asked in self.in_flight.drain(first..) {
+            bytes += asked.len as usize;
+            key_bytes += usize::from(asked.key_len);
+            to.in_flight.push_back(asked);
+            to.moved += 1;
+        }
+        self.output.consume(self.output.len() - bytes);
+        to.output.take_from(stock, &mut self.output, bytes);
+        self.keys.consume(self.keys.len() - key_bytes);
+        to.keys.take_from(stock, &mut self.keys, key_bytes);
     }
 
     /// The first bytes of the input.
@@ -181,12 +217,12 @@ impl<S> Link<S> {
         }
     }
 
-    /// Whether the backend is to blame for this end: not when it closes a link that is idle, and
-    /// not when it refuses a value that it cannot take.
+    /// Whether the backend is to blame for this end: not when it closes a link on which it has been
+    /// asked nothing, and not when it refuses a value that it cannot take.
     pub(super) fn failed(&self, why: Close) -> bool {
         match why {
             Close::Hangup | Close::Error(_) => {
-                self.stage != Stage::Open || !self.in_flight.is_empty()
+                self.stage != Stage::Open || self.moved > 0 || self.in_flight.len() > self.unsent()
             }
             Close::ValueRefused | Close::Retired | Close::Idle | Close::Memory | Close::Done => {
                 false
@@ -223,7 +259,16 @@ impl<S> Link<S> {
         [opened, late, silent].into_iter().flatten().min()
     }
 
-    /// Writes a request to the output, with `head` in place of what its line begins with.
+    /// Writes the request that was noted last: `pieces`.
+    pub(super) fn write(&mut self, pieces: [&[u8]; 3], stock: &mut Stock) {
+        let before = self.output.len();
+        for piece in pieces {
+            self.output.extend(stock, piece);
+        }
+        self.wrote(before);
+    }
+
+    /// The same, for a request of a client, with `head` in place of what its line begins with.
     pub(super) fn forward_as(
         &mut self,
         head: &[u8],
@@ -231,34 +276,48 @@ impl<S> Link<S> {
         request: &Request,
         stock: &mut Stock,
     ) {
+        let before = self.output.len();
         self.output.extend(stock, head);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, request.line_len..request.len);
+        self.wrote(before);
     }
 
-    /// Writes the request at the head of `input` to the output, without what the backend need not
-    /// see; `input` loses it.
+    /// The same, for the request at the head of `input`, without what the backend need not see;
+    /// `input` loses it.
     #[inline]
     pub(super) fn take_over(&mut self, input: &mut Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
         let whole = cut.is_empty() && tail.is_empty();
         if head + 2 == *line_len && input.byte(*head) == b'\r' && whole {
-            return self.output.take_from(stock, input, *len);
+            let before = self.output.len();
+            self.output.take_from(stock, input, *len);
+            return self.wrote(before);
         }
         self.forward(input, request, stock);
         input.consume(*len);
     }
 
-    /// Writes a request to the output, without what the backend need not see.
+    /// The same, without taking it.
     pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
+        let before = self.output.len();
         self.output.extend_from(stock, input, 0..cut.start);
         self.output.extend_from(stock, input, cut.end..*head);
         self.output.extend(stock, tail);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, *line_len..*len);
+        self.wrote(before);
+    }
+
+    /// Notes how long the request is that was noted last: what is written since `before`.
+    #[inline]
+    fn wrote(&mut self, before: usize) {
+        if let Some(asked) = self.in_flight.back_mut() {
+            asked.len = (self.output.len() - before) as u32;
+        }
     }
 
     /// Whether those that wait for it may go on.

@@ -241,6 +241,23 @@ impl<S> Links<S> {
         }
     }
 
+    /// Leaves what was never written to a link that is gone to the one that comes in its place.
+    pub(super) fn move_unsent(&mut self, gone: &mut Link<S>, now: Time, stock: &mut Stock) {
+        let backend = gone.backend;
+        let Role::Lane(lane) = gone.role else {
+            return;
+        };
+        if self.stopping || !self.backends[backend].is_up() || gone.output.is_empty() {
+            return;
+        }
+        let next = self.backends[backend].lanes[lane];
+        let id = next.unwrap_or_else(|| self.open(backend, gone.role, now));
+        if let Some(link) = self.table.get_mut(id) {
+            gone.leave_unsent(link, stock);
+            self.set_timer(id);
+        }
+    }
+
     /// Counts a failure of a backend; once there are too many it is down.
     pub(super) fn note_failure(&mut self, backend: usize, why: Close, now: Time) {
         let jitter = self.random();
@@ -274,8 +291,8 @@ impl<S> Links<S> {
             Health::Down { probe_at, .. } if to.probe.is_none() && probe_at <= now => {
                 let id = self.open(backend, Role::Probe, now);
                 if let Some(link) = self.asking(id, now) {
-                    link.output.extend(stock, b"version\r\n");
                     link.ask(Asked::nobody(Kind::Probe, now), b"", stock);
+                    link.write([b"version", b"", b"\r\n"], stock);
                 }
             }
             Health::Down { .. } => {}

@@ -108,9 +108,7 @@ impl<S> Proxy<S> {
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
         if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
             link.ask(Asked::nobody(kind, now), b"", stock);
-            for piece in [before, key, after] {
-                link.output.extend(stock, piece);
-            }
+            link.write([before, key, after], stock);
         }
         client.input.consume(request.line_len);
     }

@@ -109,9 +109,7 @@ impl<S> Proxy<S> {
                 part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.verb, ttl, now));
             let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
             link.ask(asked, b"", stock);
-            for piece in [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"] {
-                link.output.extend(stock, piece);
-            }
+            link.write([capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"], stock);
         }
         gather.sent();
         clients.expect_all(id, gather, stock);

@@ -183,9 +183,7 @@ impl<S> Proxy<S> {
         let cas = matches!(kind, Kind::Get(verb) | Kind::Again(verb) if verb.returns_cas());
         let verb: &[u8] = if cas { b"gets " } else { b"get " };
         link.ask(Asked::new(id, place, kind, false, now), &key, stock);
-        for piece in [verb, &key, b"\r\n"] {
-            link.output.extend(stock, piece);
-        }
+        link.write([verb, &key, b"\r\n"], stock);
     }
 
     /// The reply path: parse, match, reply, until the input runs dry.
@@ -260,11 +258,15 @@ impl<S> Proxy<S> {
         link.late > before
     }
 
-    /// A link is gone: whoever waits for it gets an error, in order, like any other reply.
+    /// A link is gone: whoever waits for it gets an error, in order, like any other reply. What was
+    /// never written to it waits for the link that comes in its place, if there is one.
     pub fn close_link(&mut self, id: LinkId, why: Close, now: Time) {
         let Some(mut link) = self.links.close(id, why, now) else {
             return;
         };
+        if link.stage == Stage::Open {
+            self.links.move_unsent(&mut link, now, &mut self.stock);
+        }
         let failure = if link.stage != Stage::Open {
             Failure::Down
         } else if matches!(why, Close::Malformed | Close::Unsolicited) {

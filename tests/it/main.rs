@@ -28,4 +28,5 @@ mod simulation;
 mod tidy;
 mod transparent;
 mod unanswered;
+mod unsent;
 mod vanishing;

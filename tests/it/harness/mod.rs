@@ -5,6 +5,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod client;
+pub(crate) mod core;
 pub(crate) mod fake;
 pub(crate) mod memcached;
 pub(crate) mod nodeproxy;
