@@ -122,13 +122,16 @@ pub struct Line {
     pub many: bool,
     /// Whether the key stands there in base64.
     pub base64: bool,
+    /// Whether it is an `mg` that is answered the same when it is asked again.
+    pub repeats: bool,
 }
 
 impl Line {
     /// A line that a backend needs to see up to `head`.
     pub(super) fn new(verb: Verb, key: Range<usize>, head: usize) -> Self {
         let (tail, cut, value) = (&b""[..], 0..0, None);
-        Self { verb, key, head, tail, cut, value, quiet: false, many: false, base64: false }
+        let (quiet, many, base64, repeats) = (false, false, false, false);
+        Self { verb, key, head, tail, cut, value, quiet, many, base64, repeats }
     }
 }
 

@@ -18,6 +18,8 @@ struct Flags {
     /// The quiet flag with the space before it.
     quiet: Option<Range<usize>>,
     base64: bool,
+    /// They change nothing, and ask for nothing that asking changes.
+    repeat: bool,
     end: usize,
 }
 
@@ -67,7 +69,7 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
 impl Flags {
     /// The flags of a line, which stand behind `end`.
     fn read(verb: Verb, line: &[u8], words: Words<'_>, end: usize) -> Result<Self, Refusal> {
-        let mut flags = Self { count: 0, quiet: None, base64: false, end };
+        let mut flags = Self { count: 0, quiet: None, base64: false, repeat: true, end };
         for word in words {
             flags.count += 1;
             // Behind anything else memcached 1.6.45 reads the value of an `ms` as commands.
@@ -82,7 +84,8 @@ impl Flags {
                     }
                 }
                 b'b' => flags.base64 = true,
-                _ => {}
+                b'c' | b'f' | b'k' | b'O' | b's' | b'v' => {}
+                _ => flags.repeat = false,
             }
             flags.end = word.end;
         }
@@ -92,7 +95,8 @@ impl Flags {
     fn onto(self, line: Line) -> Line {
         let quiet = self.quiet.is_some();
         let cut = self.quiet.unwrap_or(0..0);
-        Line { head: self.end, cut, quiet, base64: self.base64, ..line }
+        let repeats = self.repeat && line.verb == Verb::MetaGet;
+        Line { head: self.end, cut, quiet, base64: self.base64, repeats, ..line }
     }
 }
 

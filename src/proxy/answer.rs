@@ -1,11 +1,12 @@
 //! What a reply means: whose it is, what that client is told, and what is counted.
 
+use super::asked::Asked;
 use super::backend::{Backend, Policy};
 use super::client::ClientId;
 use super::clients::Clients;
 use super::close::Close;
 use super::kind::Kind;
-use super::link::{Asked, Link};
+use super::link::Link;
 use super::replies::{Dropped, Slot};
 use crate::memcache::line::Verb;
 use crate::memcache::reply::{Form, Reply, Word};
@@ -147,12 +148,16 @@ fn give<S>(
     clients: &mut Clients<S>,
     stock: &mut Stock,
 ) {
-    if clients.answer_from(client, asked.place, &mut link.input, len, stock) {
+    if clients.answer_from(client, asked, &mut link.input, len, stock) {
         return;
     }
-    let slot = if asked.key_len > 0 {
-        let key = link.first_key();
-        Slot::Dropped(Box::new(Dropped { kind: asked.kind, key }))
+    let slot = if asked.repeats() {
+        let Asked { kind, quiet, .. } = *asked;
+        let text = kind.again(&link.first_key());
+        if let Some(client) = clients.get_mut(client) {
+            client.last_dropped = Some(asked.place);
+        }
+        Slot::Dropped(Box::new(Dropped { kind, quiet, text }))
     } else {
         Slot::Text(Failure::NoRoom.text())
     };

@@ -1,7 +1,11 @@
 //! One client: what it sent, what it is owed, and whether it may ask for more.
 
+use super::asked::Asked;
 use super::ids::Place;
-use super::limits::{CLIENT_READ_BYTES, PLACES_MAX, REPLY_BYTES_MAX, TYPICAL_REPLY_BYTES};
+use super::kind::Kind;
+use super::limits::{
+    CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX, REPLY_BYTES_MAX, SURPRISE, TYPICAL_REPLY_BYTES,
+};
 use super::replies::Replies;
 use crate::memcache::line::Request;
 use crate::memcache::request::RequestParser;
@@ -86,16 +90,21 @@ pub struct Client<S> {
     /// Bytes that the input must hold before there is a whole request in it; 0 while it has not
     /// been looked through.
     pub(super) wanted: usize,
-    /// Bytes that may be kept for it.
-    pub(super) memory_max: usize,
+    limits: Limits,
     /// Bytes of a reply, as those that came lately were: the largest, slowly forgotten.
     typical: usize,
-    /// The place of the last request that changes something.
-    pub(super) last_write: Place,
+    /// The place of the last request that changes something, if that may still be owed.
+    pub(super) last_write: Option<Place>,
+    /// The same, of the last one whose reply may have to be asked for again.
+    pub(super) last_read: Option<Place>,
+    /// The same, of the last reply that was dropped for want of room.
+    pub(super) last_dropped: Option<Place>,
     /// When it was last heard of.
     pub(super) heard_at: Time,
     /// Whether its next request waits for a link that has too much to write.
     pub(super) blocked: bool,
+    /// Whether its next request, which changes something, waits for the replies before it.
+    pub(super) hesitates: bool,
     /// Whether it is on the list of those to be flushed.
     pub(super) dirty: bool,
     /// Whether it is on the list of those to be served again.
@@ -116,11 +125,14 @@ impl<S> Client<S> {
             pool,
             lane,
             wanted: 0,
-            memory_max: limits.memory_max,
+            limits,
             typical: TYPICAL_REPLY_BYTES,
-            last_write: Place::default(),
+            last_write: None,
+            last_read: None,
+            last_dropped: None,
             heard_at: now,
             blocked: false,
+            hesitates: false,
             dirty: false,
             queued: false,
         }
@@ -128,7 +140,24 @@ impl<S> Client<S> {
 
     /// Whether another request of it is taken up: not while it is owed as much as it may be.
     pub(super) fn may_ask(&self) -> bool {
-        self.reading != Reading::Over && !self.blocked && self.may_owe(0)
+        self.reading != Reading::Over
+            && !self.blocked
+            && self.may_owe(0)
+            && (!self.hesitates || self.may_write())
+    }
+
+    /// Whether a request that changes something is taken up. Not while a value that was asked for
+    /// before it may be more than can be kept: asked for again, it would not be what it was.
+    #[inline]
+    pub(super) fn may_write(&self) -> bool {
+        let owed = |last: Option<Place>| last.is_some_and(|place| self.replies.owes(place));
+        !owed(self.last_read) || !owed(self.last_dropped) && self.may_be_surprised()
+    }
+
+    /// Whether all that it is owed can be kept, if it is not much larger than what came lately.
+    fn may_be_surprised(&self) -> bool {
+        let largest = (self.typical * SURPRISE).min(self.limits.value_bytes_max);
+        self.kept() + self.replies.owed() * largest <= self.limits.memory_max
     }
 
     /// Whether so many keys more, and another one, are not too many to be owed for.
@@ -151,16 +180,40 @@ impl<S> Client<S> {
     /// Whether a reply of `len` bytes can be kept for it. There is always room for the one whose
     /// turn it is when nothing else is to be written first.
     #[inline]
-    pub(super) fn has_room(&self, place: Place, len: usize, allowance: usize) -> bool {
-        let kept = self.kept();
-        kept + len <= self.memory_max.min(allowance)
-            || kept == 0
-            || self.output.is_empty() && self.replies.is_first(place)
+    pub(super) fn has_room(&self, len: usize, asked: &Asked, allowance: usize) -> bool {
+        len <= self.room(asked, allowance)
+            || self.kept() == 0
+            || self.output.is_empty() && self.replies.is_first(asked.place)
     }
 
-    /// Bytes of values of many keys that can be kept for it.
-    pub(super) fn room(&self, allowance: usize) -> usize {
-        self.memory_max.min(allowance).saturating_sub(self.kept())
+    /// Bytes that can be kept for it of the reply to `asked`: more when that cannot be asked again.
+    #[inline]
+    pub(super) fn room(&self, asked: &Asked, allowance: usize) -> usize {
+        let most = match asked.repeats() && !self.has_written_since(asked.place) {
+            true => self.limits.memory_max,
+            false => self.limits.memory_max * OVERDRAFT,
+        };
+        most.min(allowance).saturating_sub(self.kept())
+    }
+
+    /// Whether it has asked for changes since it asked for what has this place.
+    pub(super) fn has_written_since(&self, place: Place) -> bool {
+        self.last_write.is_some_and(|write| write.is_after(place))
+    }
+
+    /// Notes that a request has this place.
+    #[inline]
+    pub(super) fn noted(&mut self, place: Place, kind: Kind) {
+        if kind.is_read() {
+            self.last_read = Some(place);
+        } else {
+            self.last_write = Some(place);
+        }
+    }
+
+    /// Nothing is owed: what was asked last has no bearing on what will be.
+    pub(super) fn forget_places(&mut self) {
+        (self.last_write, self.last_read, self.last_dropped) = (None, None, None);
     }
 
     /// Notes how long a reply was.

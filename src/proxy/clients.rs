@@ -1,5 +1,6 @@
 //! All clients: what they are given, and what is to be done for which of them.
 
+use super::asked::Asked;
 use super::client::{Client, Fillable, Reading};
 use super::gather::Gather;
 use super::ids::{ClientId, Place};
@@ -99,7 +100,7 @@ impl<S> Clients<S> {
     pub(super) fn answer_from(
         &mut self,
         id: ClientId,
-        place: Place,
+        asked: &Asked,
         source: &mut Ring,
         len: usize,
         stock: &mut Stock,
@@ -108,11 +109,11 @@ impl<S> Clients<S> {
             return true;
         };
         client.saw(len);
-        if !client.has_room(place, len, self.allowance) {
+        if !client.has_room(len, asked, self.allowance) {
             return false;
         }
         let before = client.replies.held();
-        client.replies.fulfil_from(place, source, len, &mut client.output, stock);
+        client.replies.fulfil_from(asked.place, source, len, &mut client.output, stock);
         self.held = self.held + client.replies.held() - before;
         mark(&mut client.dirty, id, &mut self.dirty);
         recycle(&mut client.replies.done, &mut self.spare);
@@ -121,9 +122,9 @@ impl<S> Clients<S> {
 
     /// The client that waits for a part, and the bytes that may be kept for it.
     #[inline]
-    pub(super) fn gathering(&mut self, id: ClientId) -> Option<(&mut Client<S>, usize)> {
-        let client = self.table.get_mut(id)?;
-        let room = client.room(self.allowance);
+    pub(super) fn gathering(&mut self, asked: &Asked) -> Option<(&mut Client<S>, usize)> {
+        let client = self.table.get_mut(asked.client?)?;
+        let room = client.room(asked, self.allowance);
         Some((client, room))
     }
 

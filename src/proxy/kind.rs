@@ -117,6 +117,25 @@ impl Kind {
         matches!(self, Self::Get(_) | Self::Again(_))
     }
 
+    /// The line that asks for it again; `kept` is what its link kept of it.
+    pub(super) fn again(self, kept: &[u8]) -> Vec<u8> {
+        let start: &[u8] = match self.retrieves() {
+            Some(verb) if verb.returns_cas() => b"gets ",
+            Some(_) => b"get ",
+            None => b"",
+        };
+        [start, kept].concat()
+    }
+
+    /// How it retrieves, when it does so in the classic way.
+    const fn retrieves(self) -> Option<Verb> {
+        if let Self::Get(verb) | Self::Part(verb) | Self::Again(verb) = self {
+            Some(verb)
+        } else {
+            None
+        }
+    }
+
     /// Whether it changes nothing.
     pub(super) const fn is_read(self) -> bool {
         matches!(

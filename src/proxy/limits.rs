@@ -16,7 +16,15 @@ pub const PLACES_MAX: usize = 1024;
 pub const REPLY_BYTES_MAX: usize = 1 << 21;
 
 /// What a reply is expected to be before one has come, bytes.
-pub const TYPICAL_REPLY_BYTES: usize = 1 << 12;
+pub const TYPICAL_REPLY_BYTES: usize = 1 << 14;
+
+/// A reply may be so many times larger than those that came lately before its client has to do
+/// without it.
+pub const SURPRISE: usize = 16;
+
+/// A reply that cannot be asked for again is kept up to so many times the bytes that may be kept
+/// for a client.
+pub const OVERDRAFT: usize = 4;
 
 /// Bytes that may be kept for one client when memory is short.
 pub const ALLOWANCE_WHEN_SHORT: usize = 1 << 16;

@@ -1,9 +1,8 @@
 //! One link: requests on their way to a backend, and who waits for each answer.
 
+use super::asked::Asked;
 use super::client::{ClientId, Fillable, Readiness};
 use super::close::Close;
-use super::ids::Place;
-use super::kind::Kind;
 use super::limits::{LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
 use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
@@ -14,41 +13,6 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 pub use super::ids::LinkId;
-
-/// A request in flight.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    /// Who waits; nobody, when the proxy asked for itself.
-    pub client: Option<ClientId>,
-    /// When it was asked; it is late one timeout after this.
-    pub asked_at: Time,
-    /// Where the answer goes.
-    pub place: Place,
-    /// What was asked.
-    pub kind: Kind,
-    /// Whether the client wants no answer.
-    pub quiet: bool,
-    /// Its bytes, as they were written to the link's output.
-    pub len: u32,
-    /// Bytes of its key, which stands among the link's `keys`; 0 when it is not kept.
-    pub key_len: u8,
-    /// Which part of its place it is, when that has parts.
-    pub part: u16,
-}
-
-impl Asked {
-    /// What a client asked.
-    pub(super) fn new(client: ClientId, place: Place, kind: Kind, quiet: bool, now: Time) -> Self {
-        let (len, key_len, part) = (0, 0, 0);
-        Self { client: Some(client), asked_at: now, place, kind, quiet, len, key_len, part }
-    }
-
-    /// What the proxy asks for itself.
-    pub(super) fn nobody(kind: Kind, now: Time) -> Self {
-        let (place, len, key_len, part) = (Place::default(), 0, 0, 0);
-        Self { client: None, asked_at: now, place, kind, quiet: true, len, key_len, part }
-    }
-}
 
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +104,7 @@ impl<S> Link<S> {
         self.stage == Stage::Open
     }
 
-    /// Notes a request that is written to the output next, and its key if the reply repeats it.
+    /// Notes a request that is written to the output next, and what is to be kept of it.
     #[inline]
     pub(super) fn ask(&mut self, asked: Asked, key: &[u8], stock: &mut Stock) {
         self.in_flight.push_back(Asked { key_len: key.len() as u8, ..asked });
@@ -337,15 +301,5 @@ impl<S> Link<S> {
 
     fn silent_since(&self) -> Option<Time> {
         self.in_flight.front().map(|asked| asked.asked_at.max(self.heard_at))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_in_flight_is_small() {
-        assert!(size_of::<Asked>() <= 32, "{}", size_of::<Asked>());
     }
 }

@@ -1,13 +1,14 @@
 //! All links and the backends they lead to: which link carries a request, and what becomes of a
 //! backend when its links fail.
 
+use super::asked::Asked;
 use super::backend::{Backend, Health};
 use super::client::ClientId;
 use super::clients::mark;
 use super::close::Close;
 use super::kind::Kind;
 use super::limits::{LINK_BYTES_MAX, LINK_PAUSE};
-use super::link::{Asked, Link, LinkId, Role, Stage};
+use super::link::{Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
 use crate::stock::Stock;
 use crate::table::Table;

@@ -2,10 +2,10 @@
 
 use super::Proxy;
 use super::answer::{self, Failure};
+use super::asked::Asked;
 use super::backend::Health;
 use super::client::{ClientId, Reading};
 use super::kind::Kind;
-use super::link::Asked;
 use super::links::Way;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
@@ -58,15 +58,16 @@ impl<S> Proxy<S> {
     /// answered, and an error if there was one.
     fn broadcast(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
         let Self { clients, links, pools, stock, .. } = self;
-        if request.line.verb == Verb::FlushAll {
-            clients.counters.cmd_flush += 1;
-        }
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
+        if !client.may_write() {
+            client.hesitates = true;
+            return Next::Rest;
+        }
         for backend in pools[client.pool].backends() {
             let place = client.replies.expect();
-            client.last_write = place;
+            client.noted(place, Kind::Broadcast);
             match links.way(backend, client.lane, now) {
                 Way::Open(_, link) | Way::Full(link) => {
                     link.ask(Asked::new(id, place, Kind::Broadcast, false, now), b"", stock);
@@ -80,6 +81,9 @@ impl<S> Proxy<S> {
             }
         }
         client.input.consume(request.len);
+        if request.line.verb == Verb::FlushAll {
+            clients.counters.cmd_flush += 1;
+        }
         self.answer_here(id, Slot::End(if request.line.quiet { b"" } else { b"OK\r\n" }));
         Next::More
     }
@@ -96,7 +100,7 @@ impl<S> Proxy<S> {
             return client.input.consume(request.line_len);
         }
         // The refusal will have this place, or one behind it.
-        client.last_write = client.replies.next_place();
+        client.last_write = Some(client.replies.next_place());
         let key = client.input.slice(line.key.clone(), scratch);
         let (before, after, kind): (&[u8], &[u8], _) = match line.base64 {
             true => (b"md ", b" b\r\n", Kind::MetaDelete),

@@ -2,6 +2,7 @@
 
 use super::Proxy;
 use super::answer::Failure;
+use super::asked::Asked;
 use super::backend::{Backend, Policy};
 use super::client::{Client, ClientId, Gathering};
 use super::clients::Clients;
@@ -9,7 +10,7 @@ use super::close::Close;
 use super::gather::{Gather, NO_PART};
 use super::kind::Kind;
 use super::limits::{BATCH_BYTES_MAX, KEYS_PER_TURN};
-use super::link::{Asked, Link};
+use super::link::Link;
 use super::links::Way;
 use super::local::Next;
 use super::pool::{Route, route};
@@ -96,6 +97,7 @@ impl<S> Proxy<S> {
             return;
         };
         let kind = Kind::Part(request.line.verb);
+        client.noted(client.replies.next_place(), kind);
         let prefix = client.input.slice(0..request.line.key.start, scratch).trim_ascii_end();
         let place = client.replies.next_place();
         for (at, part) in gather.parts().iter_mut().enumerate() {
@@ -189,6 +191,9 @@ fn accept_value<S>(
     client.saw(reply.len);
     let dropped = reply.len > room && client.kept() > 0;
     let kept = if dropped { reply.key.clone() } else { 0..reply.len };
+    if dropped {
+        client.last_dropped = Some(asked.place);
+    }
     let Some(gather) = client.replies.gather(asked.place) else {
         return Ok(());
     };
@@ -212,8 +217,7 @@ fn waiting<'a, S>(
     asked: &Asked,
     clients: &'a mut Clients<S>,
 ) -> Option<(&'a mut Client<S>, usize)> {
-    let id = asked.client.filter(|_| link.late == 0)?;
-    clients.gathering(id)
+    if link.late == 0 { clients.gathering(asked) } else { None }
 }
 
 /// What the end of a retrieval says of a part that failed; nothing when its keys are misses.

@@ -7,6 +7,8 @@ pub mod limits;
 mod ids;
 mod kind;
 
+mod asked;
+
 mod gather;
 
 mod replies;

@@ -16,17 +16,19 @@
 
 use super::Proxy;
 use super::answer::{self, Failure};
+use super::asked::{Asked, KEPT_BYTES_MAX};
 use super::client::{ClientId, Gathering};
 use super::close::Close;
 use super::kind::Kind;
 use super::limits::REQUESTS_PER_TICK;
-use super::link::{Asked, LinkId, Stage};
+use super::link::{LinkId, Stage};
 use super::links::Way;
 use super::local::Next;
 use super::many;
 use super::pool::{Route, placed_by, route};
 use super::replies::Dropped;
-use crate::memcache::line::{Refusal, Request};
+use crate::memcache::grammar;
+use crate::memcache::line::{Refusal, Request, Verdict};
 use crate::memcache::request::Step;
 use crate::time::Time;
 
@@ -71,6 +73,7 @@ impl<S> Proxy<S> {
             return Next::Rest;
         }
         client.wanted = 0;
+        client.hesitates = false;
         if let Some(gathering) = client.gathering.take() {
             return self.gather(id, gathering, now);
         }
@@ -118,11 +121,15 @@ impl<S> Proxy<S> {
     #[inline]
     fn forward(&mut self, id: ClientId, request: &Request, kind: Kind, now: Time) -> Next {
         let Self { clients, links, pools, stock, scratch, .. } = self;
-        clients.counters.asked(kind);
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
-        let key = client.input.slice(request.line.key.clone(), scratch);
+        if !kind.is_read() && !client.may_write() {
+            client.hesitates = true;
+            return Next::Rest;
+        }
+        let line = client.input.slice(0..request.line.head, scratch);
+        let key = &line[request.line.key.clone()];
         let Route { backend, ttl } =
             placed_by(&request.line, key, |key| route(pools, client.pool, &links.backends, key));
         let quiet = request.line.quiet;
@@ -136,7 +143,14 @@ impl<S> Proxy<S> {
             Way::Open(_, link) if !lacking => {
                 let place = client.replies.expect();
                 let asked = Asked::new(id, place, kind, quiet, now);
-                link.ask(asked, if kind.is_get() { key } else { b"" }, stock);
+                let kept = if kind.is_get() {
+                    key
+                } else if request.line.repeats && line.len() <= KEPT_BYTES_MAX {
+                    line
+                } else {
+                    b""
+                };
+                link.ask(asked, kept, stock);
                 match ttl {
                     None => link.take_over(&mut client.input, request, stock),
                     Some(ttl) => {
@@ -145,15 +159,15 @@ impl<S> Proxy<S> {
                         client.input.consume(request.len);
                     }
                 }
-                if !kind.is_read() {
-                    client.last_write = place;
-                }
+                client.noted(place, kind);
+                clients.counters.asked(kind);
                 return Next::More;
             }
             Way::Open(..) => Failure::Lacking,
             Way::Down => Failure::Down,
         };
         client.input.consume(request.len);
+        clients.counters.asked(kind);
         let reply = answer::failed(kind, quiet, failure, &links.backends[backend].policy);
         self.answer_here(id, reply);
         Next::More
@@ -166,24 +180,28 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return;
         };
-        let Some((place, Dropped { kind, key })) = client.replies.take_dropped() else {
+        let Some((place, Dropped { kind, quiet, text })) = client.replies.take_dropped() else {
             return;
         };
-        let Route { backend, .. } = route(pools, client.pool, &links.backends, &key);
-        let written = client.last_write.is_after(place);
-        let link = match links.way(backend, client.lane, now) {
-            Way::Open(_, link) | Way::Full(link) if !written => link,
-            Way::Open(..) | Way::Full(_) | Way::Down => {
-                let failure = if written { Failure::NoRoom } else { Failure::Down };
-                let asked = Asked::new(id, place, kind, false, now);
-                let policy = &links.backends[backend].policy;
-                return answer::fail(&asked, failure, policy, clients, stock);
+        let asked = Asked::new(id, place, kind, quiet, now);
+        // All backends of a pool have the same.
+        let policy = links.backends[pools[client.pool].backends().start].policy;
+        let line = match grammar::understand(&text, true) {
+            Verdict::Ask(line) if !client.has_written_since(place) => line,
+            Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Swallow { .. } => {
+                return answer::fail(&asked, Failure::NoRoom, &policy, clients, stock);
             }
         };
-        let cas = matches!(kind, Kind::Get(verb) | Kind::Again(verb) if verb.returns_cas());
-        let verb: &[u8] = if cas { b"gets " } else { b"get " };
-        link.ask(Asked::new(id, place, kind, false, now), &key, stock);
-        link.write([verb, &key, b"\r\n"], stock);
+        let key = &text[line.key.clone()];
+        let Route { backend, .. } =
+            placed_by(&line, key, |key| route(pools, client.pool, &links.backends, key));
+        match links.way(backend, client.lane, now) {
+            Way::Open(_, link) | Way::Full(link) => {
+                link.ask(asked, if kind.is_get() { key } else { &text }, stock);
+                link.write([&text[..line.cut.start], &text[line.cut.end..], b"\r\n"], stock);
+            }
+            Way::Down => answer::fail(&asked, Failure::Down, &policy, clients, stock),
+        }
     }
 
     /// The reply path: parse, match, reply, until the input runs dry.

@@ -41,8 +41,10 @@ pub(super) enum Slot {
 pub(super) struct Dropped {
     /// How it was asked for.
     pub(super) kind: Kind,
-    /// Its key.
-    pub(super) key: Vec<u8>,
+    /// Whether its client wants to know of no miss.
+    pub(super) quiet: bool,
+    /// The line that asks for it.
+    pub(super) text: Vec<u8>,
 }
 
 /// The memory of a queue.
@@ -203,7 +205,8 @@ impl Replies {
         let slot = self.slots.front_mut()?;
         if let Slot::Gather(gather) = slot {
             let kind = Kind::Again(gather.verb);
-            return Some((self.first, Dropped { kind, key: gather.ask_again()? }));
+            let text = kind.again(&gather.ask_again()?);
+            return Some((self.first, Dropped { kind, quiet: false, text }));
         }
         if !matches!(slot, Slot::Dropped(_)) {
             return None;
@@ -235,6 +238,11 @@ impl Replies {
     #[inline]
     pub(super) fn owed(&self) -> usize {
         self.slots.len() + self.keys
+    }
+
+    /// Whether this place, which was reserved, is still owed.
+    pub(super) fn owes(&self, place: Place) -> bool {
+        place.from(self.first) < self.slots.len()
     }
 
     /// Whether nothing is owed.

@@ -100,6 +100,7 @@ impl<S> Proxy<S> {
         }
         if client.replies.is_empty() {
             client.replies.rest(spare_queues);
+            client.forget_places();
             if client.is_done() {
                 return self.close_client(id, Close::Done);
             }

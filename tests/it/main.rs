@@ -14,6 +14,7 @@ mod flags;
 mod fragments;
 mod harness_itself;
 mod intruders;
+mod large_replies;
 mod misbehaving;
 mod multiget;
 mod on_error;

@@ -126,6 +126,11 @@ impl Core {
         self.proxy.close_link(id, Close::Hangup, self.now);
     }
 
+    /// The client's socket takes bytes again.
+    pub(crate) fn reads_again(&mut self, id: ClientId) {
+        self.proxy.client_writable(id);
+    }
+
     /// What the client got since it was asked last is this.
     #[track_caller]
     pub(crate) fn expect_client(&mut self, id: ClientId, expected: &[u8]) {
