@@ -134,7 +134,9 @@ fn observe(
     backends: &[Backend],
     requests: u32,
 ) -> Result<u64> {
-    let file = stage.options.folder.join(format!("{}-{}.count", observer.program, kind.name()));
+    // Kept, for callgrind_annotate.
+    let name = format!("{}-{}-{}-{requests}", observer.program, kind.name(), workload.name);
+    let file = stage.options.folder.join(name + ".count");
     let _ = fs::remove_file(&file);
     let path = file.display().to_string();
     let under: Vec<String> = if observer.program == "strace" {
