@@ -160,12 +160,13 @@ pub(super) fn accept_part<S>(
     backend: &Backend,
     clients: &mut Clients<S>,
     stock: &mut Stock,
+    scratch: &mut Vec<u8>,
 ) -> Result<(), Close> {
     if !asked.kind.suits(reply.form) {
         return Err(Close::Malformed);
     }
     if reply.form == Form::Value {
-        return accept_value(link, reply, asked, clients);
+        return accept_value(link, reply, asked, clients, scratch);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.count_misses(client, asked.place, asked.part);
@@ -184,6 +185,7 @@ fn accept_value<S>(
     reply: &Reply,
     asked: &Asked,
     clients: &mut Clients<S>,
+    scratch: &mut Vec<u8>,
 ) -> Result<(), Close> {
     let Some((client, room)) = waiting(link, asked, clients) else {
         return Ok(());
@@ -197,10 +199,9 @@ fn accept_value<S>(
     let Some(gather) = client.replies.gather(asked.place) else {
         return Ok(());
     };
-    let (first, second) = link.input.pieces(reply.key.clone());
-    let key = [first, second].concat();
+    let key = link.input.slice(reply.key.clone(), scratch);
     let part = gather.part(asked.part);
-    part.found(&key, kept.len(), dropped).map_err(|_| Close::Unsolicited)?;
+    part.found(key, kept.len(), dropped).map_err(|_| Close::Unsolicited)?;
     let (first, second) = link.input.pieces(kept.clone());
     gather.keep(asked.part, [first, second]);
     client.replies.hold(kept.len());

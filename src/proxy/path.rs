@@ -236,7 +236,7 @@ impl<S> Proxy<S> {
             };
             let rest = link.input.len() - reply.len;
             if is_part {
-                many::accept_part(link, &reply, &asked, backend, clients, stock)?;
+                many::accept_part(link, &reply, &asked, backend, clients, stock, scratch)?;
             } else {
                 answer::accept(link, &reply, &asked, backend, clients, stock)?;
             }

@@ -1,11 +1,12 @@
 //! The program as its users meet it: the real binary, in front of real memcacheds and of backends
-//! that misbehave. `parsers` and `simulation` try its parts without any socket, and `tidy` holds
-//! the source to what `src/lib.rs` promises.
+//! that misbehave. `allocations`, `parsers` and `simulation` try its parts without any socket, and
+//! `tidy` holds the source to what `src/lib.rs` promises.
 //!
 //! `NODEPROXY=PATH cargo test --test it` tries another build of the binary.
 
 mod harness;
 
+mod allocations;
 mod config;
 mod conformance;
 mod descriptors;
