@@ -9,7 +9,8 @@ IMAGE ?= nodeproxy
 STATIC_TARGET := $(shell tools/static_target.sh)
 STATIC_BINARY := target/$(STATIC_TARGET)/release/nodeproxy
 
-.PHONY: help run build static install image size test parity clients fuzz check lint clean
+.PHONY: help run build static install image size test parity clients fuzz bench bench-chart microbench
+.PHONY: check lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +48,17 @@ clients: cargo memcached build ## real clients, as their users use them; needs t
 fuzz: cargo ## each fuzz target for FUZZ_SECONDS (60); needs a nightly Rust and cargo-fuzz
 	@tools/fuzz.sh
 
+bench: bench-programs ## nodeproxy beside its peers: table, chart; BENCH="--quick --json FILE", "--help"
+	@target/release/bench $(BENCH)
+
+# A target that was missed is 1, and no reason to keep an old chart.
+bench-chart: bench-programs ## the same, and README's chart of it
+	@target/release/bench $(BENCH) || [ $$? -eq 1 ]
+	cp target/bench/cpu.svg tools/bench.svg
+
+microbench: cargo ## nanoseconds of parsers, rings, hashes, the core; ONLY="WORD" for some
+	$(CARGO) bench --locked -p tools --bench micro -- $(ONLY)
+
 check: lint test ## what CI runs
 
 lint: cargo ## formatting, lints, documentation: without a warning
@@ -57,9 +69,16 @@ lint: cargo ## formatting, lints, documentation: without a warning
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: cargo memcached
+.PHONY: cargo memcached nutcracker bench-programs
 cargo:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing; install Rust 1.88 or later (rustup, or your system's packages)"; exit 1; }
 
 memcached:
-	@tools/need_memcached.sh
+	@tools/need.sh memcached
+
+bench-programs: cargo memcached nutcracker build
+	@$(CARGO) build --release --locked -p tools --bins
+
+# The bench goes on without it.
+nutcracker:
+	@tools/need.sh nutcracker || true
