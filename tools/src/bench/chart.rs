@@ -162,6 +162,7 @@ mod tests {
             pin: "apart".into(),
             rounds: 5,
             seconds: 1.0,
+            instructions: None,
         };
         let outcome =
             Outcome::new(&workloads::ALL[0], costs.iter().map(measured).collect(), Vec::new());

@@ -39,6 +39,8 @@ pub struct Measured {
     pub median: Figures,
     /// How far the rounds lie apart in processor time: half of the range, over the median.
     pub cpu_spread: f64,
+    /// User-space instructions for each request, if they were counted.
+    pub instructions: Option<f64>,
     /// Each round.
     pub rounds: Vec<Figures>,
 }
@@ -53,6 +55,8 @@ pub struct Ratios {
     pub rate: f64,
     /// Of processor time for each request.
     pub cpu: f64,
+    /// Of user-space instructions for each request.
+    pub instructions: Option<f64>,
     /// Of the median latency.
     pub p50: f64,
     /// Of the latency that 99 of 100 do not exceed.
@@ -117,7 +121,8 @@ impl Measured {
         let median = Figures::medians(&rounds);
         let costs = || rounds.iter().map(|one| one.cpu_us);
         let range = costs().fold(f64::MIN, f64::max) - costs().fold(f64::MAX, f64::min);
-        Self { peer, median, cpu_spread: range / 2.0 / median.cpu_us.max(1e-9), rounds }
+        let cpu_spread = range / 2.0 / median.cpu_us.max(1e-9);
+        Self { peer, median, cpu_spread, instructions: None, rounds }
     }
 
     /// This one's figures over another's.
@@ -126,10 +131,12 @@ impl Measured {
             let pairs = self.rounds.iter().zip(&other.rounds);
             median(pairs.map(|(one, two)| figure(one) / figure(two).max(1e-9)))
         };
+        let instructions = self.instructions.zip(other.instructions);
         Ratios {
             peer: other.peer,
             rate: of(|one| one.rate),
             cpu: of(|one| one.cpu_us),
+            instructions: instructions.map(|(one, two)| one / two.max(1e-9)),
             p50: of(|one| one.p50_us),
             p99: of(|one| one.p99_us),
         }

@@ -27,6 +27,8 @@ pub mod chart;
 
 pub mod stage;
 
+pub mod observer;
+
 pub mod counts;
 
 pub mod time;

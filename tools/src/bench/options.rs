@@ -18,10 +18,32 @@ const QUICK_SECONDS: f64 = 0.2;
 pub enum Mode {
     /// Rates, processor time, latency, memory.
     Time,
-    /// User-space instructions for each operation, counted by valgrind's callgrind.
+    /// Only user-space instructions for each operation, counted by valgrind's callgrind.
     Instructions,
     /// System calls for each operation, counted by strace.
     SystemCalls,
+}
+
+/// How instructions are counted when times are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instructions {
+    /// By what works: `perf stat`, else callgrind.
+    Any,
+    /// By `perf stat`.
+    Perf,
+    /// By callgrind.
+    Callgrind,
+    /// Not at all.
+    None,
+}
+
+/// Where results go as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Json {
+    /// Into a file, besides the table.
+    File(PathBuf),
+    /// To standard output, and the table to standard error.
+    Output,
 }
 
 /// Everything about a bench.
@@ -29,8 +51,14 @@ pub enum Mode {
 pub struct Options {
     /// What to find out.
     pub mode: Mode,
+    /// How to count instructions besides.
+    pub instructions: Instructions,
+    /// Whether it is only to show that all works: then targets are not judged.
+    pub quick: bool,
     /// Whom to measure.
     pub peers: Vec<Kind>,
+    /// Whether these were named: then none may be missing.
+    pub peers_named: bool,
     /// What to measure.
     pub workloads: Vec<&'static Workload>,
     /// How often.
@@ -47,8 +75,8 @@ pub struct Options {
     pub memcached_threads: u32,
     /// The first of a range of ports; any that are free if absent.
     pub port_base: Option<u16>,
-    /// Where to write results as JSON.
-    pub json: Option<PathBuf>,
+    /// Where to write results as JSON, if anywhere.
+    pub json: Option<Json>,
     /// The folder for the chart and for logs.
     pub folder: PathBuf,
 }
@@ -76,13 +104,14 @@ pub fn grammar() -> getopts::Options {
         .optopt("", "rounds", "how often each is measured; medians are shown (5)", "N")
         .optopt("", "seconds", "how long each time (0.6)", "SECONDS")
         .optopt("", "warm-up", "what is left out before that (0.15)", "SECONDS")
-        .optflag("", "quick", "one short round, only to see that all works")
+        .optflag("", "quick", "one short round, only to see that all works; targets are not judged")
         .optopt("", "pin", "together, apart or none: who runs on which core (together)", "HOW")
         .optopt("", "memcached-threads", "worker threads of each memcached (1)", "N")
         .optopt("", "port-base", "use the ports from here on (any that are free)", "PORT")
-        .optflag("", "callgrind", "count user-space instructions instead, with valgrind")
-        .optflag("", "strace", "count system calls instead, with strace")
-        .optopt("", "json", "write the results there", "FILE")
+        .optopt("", "instructions", "who counts them: perf, callgrind or none (who works)", "WHO")
+        .optflag("", "callgrind", "only count user-space instructions, with valgrind")
+        .optflag("", "strace", "only count system calls, with strace")
+        .optflagopt("", "json", "write the results there, or in place of the table", "FILE")
         .optopt("", "folder", "for the chart and for logs (target/bench)", "PATH")
         .optflag("", "list", "print the workloads")
         .optflag("h", "help", "print this");
@@ -104,9 +133,13 @@ impl Options {
             (false, true) => Mode::SystemCalls,
             (true, true) => return Err(Failure::new("expected --callgrind or --strace, not both")),
         };
+        let named = found.opt_str("peers");
         Ok(Self {
             mode,
-            peers: peers(found.opt_str("peers"))?,
+            instructions: instructions(found.opt_str("instructions"), quick)?,
+            quick,
+            peers_named: named.is_some(),
+            peers: peers(named)?,
             workloads: chosen_workloads(&found.opt_strs("only"))?,
             rounds: number(found, "rounds", if quick { QUICK_ROUNDS } else { 5 }, 1..=1000)?,
             seconds: number(
@@ -124,9 +157,24 @@ impl Options {
             },
             memcached_threads: number(found, "memcached-threads", 1, 1..=64)?,
             port_base: optional(found, "port-base", 1024..=65_000)?,
-            json: found.opt_str("json").map(PathBuf::from),
+            json: found.opt_present("json").then(|| {
+                found.opt_str("json").map_or(Json::Output, |path| Json::File(path.into()))
+            }),
             folder: path("folder", "target/bench"),
         })
+    }
+}
+
+fn instructions(who: Option<String>, quick: bool) -> Result<Instructions> {
+    match who.as_deref() {
+        None if quick => Ok(Instructions::None),
+        None => Ok(Instructions::Any),
+        Some("perf") => Ok(Instructions::Perf),
+        Some("callgrind") => Ok(Instructions::Callgrind),
+        Some("none") => Ok(Instructions::None),
+        Some(other) => {
+            Err(Failure::new(format!("--instructions {other}: expected perf, callgrind or none")))
+        }
     }
 }
 

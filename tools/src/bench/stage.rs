@@ -171,10 +171,13 @@ impl<'a> Stage<'a> {
 
     /// Runs the load generator against a peer. A wrong reply is a failure: figures of a proxy that
     /// answers wrongly mean nothing.
-    pub fn load(&self, words: &[String], peer: &Peer) -> Result<Report> {
+    ///
+    /// `under` is the command that watches the peer meanwhile, if any.
+    pub fn load(&self, under: &[String], words: &[String], peer: &Peer) -> Result<Report> {
         let program = self.tools.join("load").display().to_string();
         let (pid, address) = (peer.pid.to_string(), peer.address.to_string());
-        let mut line = vec![program.as_str(), "--json", "--cpu-of", &pid];
+        let mut line: Vec<&str> = under.iter().map(String::as_str).collect();
+        line.extend([program.as_str(), "--json", "--cpu-of", &pid]);
         line.extend(words.iter().map(String::as_str));
         line.push(&address);
         let (_, text) = self.children.run(&self.pinned(Role::Load, &line))?;
@@ -198,7 +201,7 @@ impl<'a> Stage<'a> {
         let options = ["--fill", "--requests", "0", "-c", FILL_CONNECTIONS, "-p", FILL_PIPELINE];
         let words: Vec<String> =
             options.map(str::to_owned).into_iter().chain(keyspace.iter().cloned()).collect();
-        self.load(&words, peer).map(|_| ())
+        self.load(&[], &words, peer).map(|_| ())
     }
 
     /// None for direct, which is no program of its own.

@@ -1,6 +1,7 @@
 //! What nodeproxy has to reach, and whether it does.
 
 use super::figures::{Measured, Outcome, Ratios};
+use super::workloads::{self, Workload};
 use serde::Serialize;
 
 /// nodeproxy's processor time for an operation over twemproxy's is at most this.
@@ -21,6 +22,9 @@ const CPU_OF_RELAY_MAX: [(&str, f64); 1] = [("50x1", 0.65)];
 /// Its processor time at one workload over that at another is at most this.
 const GROWTH_MAX: [(&str, &str, f64); 3] =
     [("5000x1", "50x1", 1.3), ("50x1-100", "50x1", 1.3), ("1x1000", "50x16", 1.0)];
+/// User-space instructions for each key.
+const INSTRUCTIONS_MAX: [(&str, f64); 2] = [("50x1", 1_200.0), ("mget100", 350.0)];
+const SYSTEM_CALLS_MAX: [(&str, f64); 1] = [("1x1", 6.0)];
 const RESIDENT_OF_TWEMPROXY_MAX: f64 = 1.0 / 3.0;
 /// Rates and latencies of equals differ by that much from one run to the next.
 const RATE_NOISE: f64 = 0.03;
@@ -81,6 +85,28 @@ pub fn memory_check(nodeproxy_mb: f64, twemproxy_mb: f64) -> Check {
     Check::at_most(what, nodeproxy_mb / twemproxy_mb, RESIDENT_OF_TWEMPROXY_MAX, 0.0)
 }
 
+/// What nodeproxy executes for each operation.
+pub fn instructions_check(workload: &Workload, each: f64) -> Option<Check> {
+    let what = "user-space instructions for each key";
+    per_key_check(&INSTRUCTIONS_MAX, workload, each, what)
+}
+
+/// What it asks of the system for each operation.
+pub fn system_calls_check(workload: &Workload, each: f64) -> Option<Check> {
+    per_key_check(&SYSTEM_CALLS_MAX, workload, each, "system calls for each key")
+}
+
+fn per_key_check(
+    limits: &[(&str, f64)],
+    workload: &Workload,
+    each: f64,
+    what: &str,
+) -> Option<Check> {
+    let (name, limit) = limits.iter().find(|(name, _)| *name == workload.name)?;
+    let each = each / f64::from(workload.keys_per_get);
+    Some(Check::at_most(format!("{name}: {what}"), each, *limit, 0.0))
+}
+
 /// The targets of one workload.
 pub fn of_workload(outcome: &Outcome) -> Vec<Check> {
     let name = outcome.name;
@@ -112,6 +138,11 @@ pub fn of_workload(outcome: &Outcome) -> Vec<Check> {
     if let (Some(ratios), Some(limit)) = (against(outcome, "relay"), limit_in(&CPU_OF_RELAY_MAX)) {
         all.push(Check::at_most(format!("{name}: cpu / relay's"), ratios.cpu, limit, 0.0));
     }
+    if let Some(workload) = workloads::ALL.iter().find(|workload| workload.name == name)
+        && let Some(each) = nodeproxy(outcome).and_then(|measured| measured.instructions)
+    {
+        all.extend(instructions_check(workload, each));
+    }
     all
 }
 
@@ -130,7 +161,6 @@ fn margin(noise: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::figures::Figures;
-    use super::super::workloads::{self, Workload};
     use super::*;
 
     fn workload(name: &str) -> &'static Workload {

@@ -1,13 +1,15 @@
 //! Rates, processor time, latency and memory: every peer at every workload, round after round.
 
+use super::counts;
 use super::figures::{Figures, Measured, Outcome};
+use super::observer::Observer;
 use super::options::Options;
 use super::peers::{Kind, Peer};
 use super::results::{self, Machine, MemoryAfter, Results};
 use super::stage::{Backend, Stage};
 use super::targets::{self, Check};
 use super::workloads::{BACKENDS, Workload};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::process::Memory;
 use std::collections::HashSet;
 use std::fs;
@@ -15,15 +17,10 @@ use std::fs;
 /// Measures all that `options` ask for; tells `say` each workload as soon as it is done.
 pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
     let mut stage = Stage::new(options)?;
-    let machine = machine(&stage);
+    let observer = Observer::of_instructions(options.instructions)?;
+    let machine = machine(&stage, observer);
     say(&machine.to_string());
-    let mut present = Vec::new();
-    for kind in &options.peers {
-        match stage.absence(*kind) {
-            Some(why) => say(&format!("{why}\n")),
-            None => present.push(*kind),
-        }
-    }
+    let present = present(&stage, say)?;
     let (mut workloads, mut memory) = (Vec::new(), Vec::new());
     for same_backends in options.workloads.chunk_by(|one, other| one.backends == other.backends) {
         let count = same_backends[0].backends;
@@ -31,7 +28,19 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
         let (peers, failures) = start_peers(&mut stage, &present, &backends);
         let mut filled = HashSet::new();
         for workload in same_backends {
-            let outcome = measure(&stage, workload, &peers, &mut filled, failures.clone());
+            let rounds = measure(&stage, workload, &peers, &mut filled, failures.clone());
+            let (mut measured, mut failures) = rounds;
+            if let Some(observer) = observer.filter(|observer| observer.is_for(workload.name)) {
+                let stage = &mut stage;
+                failures.extend(count_instructions(
+                    stage,
+                    observer,
+                    workload,
+                    &backends,
+                    &mut measured,
+                ));
+            }
+            let outcome = Outcome::new(workload, measured, failures);
             say(&results::table(&outcome));
             workloads.push(outcome);
         }
@@ -42,6 +51,43 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
     let mut checks = targets::checks(&workloads);
     checks.extend(memory_check(&memory));
     Ok(Results { machine, workloads, memory, checks })
+}
+
+/// Those of the peers whose programs are there. Who was named has to be.
+fn present(stage: &Stage<'_>, say: &mut impl FnMut(&str)) -> Result<Vec<Kind>> {
+    let mut present = Vec::new();
+    for kind in &stage.options.peers {
+        match stage.absence(*kind) {
+            Some(why) if stage.options.peers_named || *kind == Kind::Nodeproxy => {
+                return Err(Failure::new(why));
+            }
+            Some(why) => say(&format!("{why}\n")),
+            None => present.push(*kind),
+        }
+    }
+    Ok(present)
+}
+
+/// Adds the instructions of each peer to what was measured. Returns why that failed, if it did.
+fn count_instructions(
+    stage: &mut Stage<'_>,
+    observer: Observer,
+    workload: &Workload,
+    backends: &[Backend],
+    measured: &mut [Measured],
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    for one in measured {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == one.peer);
+        let Some(kind) = kind.filter(|kind| counts::is_counted(observer, *kind, workload)) else {
+            continue;
+        };
+        match counts::count(stage, observer, kind, workload, backends) {
+            Ok(each) => one.instructions = Some(each),
+            Err(failure) => failures.push(failure.to_string()),
+        }
+    }
+    failures
 }
 
 /// Those that start, and why the others do not.
@@ -68,7 +114,7 @@ fn measure(
     peers: &[Peer],
     filled: &mut HashSet<(&'static str, Vec<String>)>,
     mut failures: Vec<String>,
-) -> Outcome {
+) -> (Vec<Measured>, Vec<String>) {
     let mut runners: Vec<Runner<'_>> = peers
         .iter()
         .filter(|peer| peer.kind.can(workload))
@@ -87,7 +133,7 @@ fn measure(
         (0..stage.options.rounds).flat_map(|round| (0..count).map(move |turn| (round, turn)))
     {
         runners[(round + turn) % count].attempt(|peer, rounds| {
-            let report = stage.load(&words, peer)?;
+            let report = stage.load(&[], &words, peer)?;
             rounds.push(Figures::new(&report, Memory::of(peer.pid)?));
             Ok(())
         });
@@ -99,7 +145,7 @@ fn measure(
             Err(failure) => failures.push(failure.to_string()),
         }
     }
-    Outcome::new(workload, measured, failures)
+    (measured, failures)
 }
 
 /// A peer and its rounds at one workload, up to its first failure.
@@ -133,7 +179,7 @@ fn memory_check(memory: &[MemoryAfter]) -> Option<Check> {
     Some(targets::memory_check(of("nodeproxy")?, of("twemproxy")?))
 }
 
-fn machine(stage: &Stage<'_>) -> Machine {
+fn machine(stage: &Stage<'_>, observer: Option<Observer>) -> Machine {
     let first = |path: &str, prefix: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or("unknown");
@@ -146,5 +192,6 @@ fn machine(stage: &Stage<'_>) -> Machine {
         pin: format!("{:?}", stage.pin()).to_lowercase(),
         rounds: stage.options.rounds,
         seconds: stage.options.seconds,
+        instructions: observer.map(|observer| observer.program),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use tools::bench::options::{self, Mode, Options};
+use tools::bench::options::{self, Json, Mode, Options};
 use tools::bench::results::Results;
 use tools::bench::{chart, counts, time, workloads};
 use tools::failure::{Failure, Result, While};
@@ -40,34 +40,43 @@ fn run() -> Result<bool> {
         return Ok(true);
     }
     let options = Options::from_matches(&found)?;
+    let mut say: fn(&str) = if options.json == Some(Json::Output) { explain } else { print };
     if options.mode != Mode::Time {
-        return counts::run(&options, &mut print);
+        return counts::run(&options, &mut say);
     }
-    let results = time::run(&options, &mut print)?;
-    print(&results.summary());
-    keep(&options, &results)?;
-    Ok(results.is_all_well())
+    let results = time::run(&options, &mut say)?;
+    say(&results.summary());
+    keep(&options, &results, say)?;
+    Ok(results.is_right() && (options.quick || results.meets_all()))
 }
 
 /// Writes the files.
-fn keep(options: &Options, results: &Results) -> Result<()> {
-    if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(results).doing(|| "results".into())?;
-        write(path, &text)?;
+fn keep(options: &Options, results: &Results, say: fn(&str)) -> Result<()> {
+    if let Some(json) = &options.json {
+        let text = serde_json::to_string_pretty(results).doing(|| "results".into())? + "\n";
+        match json {
+            Json::File(path) => write(path, &text, say)?,
+            Json::Output => print(&text),
+        }
     }
     match chart::svg(results) {
-        Some(text) => write(&options.folder.join("cpu.svg"), &text),
+        Some(text) => write(&options.folder.join("cpu.svg"), &text, say),
         None => Ok(()),
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+fn write(path: &Path, text: &str, say: fn(&str)) -> Result<()> {
     fs::write(path, text).doing(|| path.display().to_string())?;
-    print(&format!("written: {}\n", path.display()));
+    say(&format!("written: {}\n", path.display()));
     Ok(())
 }
 
 /// Whoever closed the pipe does not want the rest.
 fn print(text: &str) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// For people, while standard output is for programs.
+fn explain(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
