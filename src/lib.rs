@@ -10,8 +10,9 @@
 //!
 //! The modules, from leaf to root; each uses only those above it:
 //!
-//! - [`time`], [`scan`], [`stock`], [`ring`], [`table`]: moments, byte search, buffers on loan,
-//!   byte rings, slabs with keys that cannot be confused.
+//! - [`time`], [`scan`], [`fingerprint`], [`stock`], [`ring`], [`table`]: moments, byte search,
+//!   what is remembered of keys, buffers on loan, byte rings, slabs with keys that cannot be
+//!   confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`hash`]: what maps a key to a backend.
 //! - [`config`], [`stats`]: what the operator asks for, and what is counted.
@@ -31,6 +32,7 @@
 //! 5. Bytes from the network never panic. Nothing blocks once the proxy runs.
 //! 6. No function over 60 lines, no file over 500.
 
+pub mod fingerprint;
 pub mod scan;
 pub mod stock;
 pub mod time;

@@ -204,6 +204,19 @@ impl Ring {
     /// copied if it can bring its buffer along: then it is what little follows it that is copied.
     #[inline]
     pub fn take_from(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+        let tail = self.head + self.len;
+        if len < MOVED_BYTES_MIN
+            && let Some(bytes) = source.front().get(..len)
+            && let Some(room) = self.buffer.bytes.get_mut(tail..tail + len)
+        {
+            room.copy_from_slice(bytes);
+            self.len += len;
+            return source.consume(len);
+        }
+        self.take_any_from(stock, source, len);
+    }
+
+    fn take_any_from(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
         if len >= MOVED_BYTES_MIN && self.is_empty() && source.is_mostly(len) {
             return self.take_over(stock, source, len);
         }

@@ -53,7 +53,7 @@ impl Ring {
     }
 
     /// The owner of this place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn owner(&self, hash: u32) -> usize {
         let place = u64::from(hash) << 32;
         let from = &self.points[self.slots[(hash >> self.shift) as usize] as usize..];

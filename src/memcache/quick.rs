@@ -64,7 +64,23 @@ pub(super) fn value(bytes: &[u8]) -> Option<Announced> {
     if !bytes.starts_with(b"VALUE ") {
         return None;
     }
-    let key = word(bytes, 6)?;
+    announced(bytes, word(bytes, 6)?)
+}
+
+/// The length of the value at the head of `bytes`, when it is all there and for this key.
+#[inline(always)]
+pub(super) fn value_of(bytes: &[u8], key: &[u8]) -> Option<usize> {
+    if !bytes.strip_prefix(b"VALUE ")?.starts_with(key) {
+        return None;
+    }
+    let Announced { line_len, value, .. } = announced(bytes, 6..6 + key.len())?;
+    let end = line_len + value;
+    is_line_end(bytes, end).then_some(end + 2)
+}
+
+/// What stands behind the key of a `VALUE` line.
+#[inline(always)]
+fn announced(bytes: &[u8], key: Range<usize>) -> Option<Announced> {
     let (_, end) = number(bytes, key.end)?;
     let (value, mut end) = number(bytes, end)?;
     if bytes.get(end) == Some(&b' ') {
@@ -124,13 +140,14 @@ fn number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let (b' ', rest) = bytes.get(at..)?.split_first()? else {
         return None;
     };
-    let (mut value, mut count) = (0, 0);
-    for byte in rest.iter().take(DIGITS_MAX + 1) {
+    let (mut value, mut count) = (0u64, 0);
+    for byte in rest {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
-        value = value * 10 + u64::from(digit);
+        // Too many digits are found out below.
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
         count += 1;
     }
     (1..=DIGITS_MAX).contains(&count).then_some((value, at + 1 + count))

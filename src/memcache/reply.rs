@@ -288,6 +288,13 @@ pub fn whole_value(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
     }
 }
 
+/// The length of the value at the head of `bytes`, with its line, when it is all there and for this
+/// key.
+#[inline]
+pub fn whole_value_of(bytes: &[u8], key: &[u8]) -> Option<usize> {
+    quick::value_of(bytes, key)
+}
+
 /// The bytes of a value, its CR LF included.
 fn value_len(text: &[u8]) -> Result<usize, Malformed> {
     match unsigned(text) {

@@ -71,9 +71,6 @@ pub(super) fn accept<S>(
     if !asked.kind.suits(reply.form) {
         return Err(Close::Malformed);
     }
-    if !reply.key.is_empty() && !link.is_first_key(&reply.key) {
-        return Err(Close::Unsolicited);
-    }
     if let Kind::Again(_) = asked.kind {
         return accept_again(link, reply, asked, &backend.policy, clients, stock);
     }
@@ -81,7 +78,7 @@ pub(super) fn accept<S>(
         clients.counters.answered(asked.kind, reply.form);
         match told(asked, reply, &backend.policy, &link.input) {
             Some(slot) => clients.answer(client, asked.place, slot, stock),
-            None => give(link, asked, client, reply.len, clients, stock),
+            None => give(link, reply, asked, client, clients, stock),
         }
     }
     link.answered();
@@ -94,7 +91,7 @@ pub(super) fn accept<S>(
     Err(Close::ValueRefused)
 }
 
-/// The value of the key that was asked for; of another it answers nothing.
+/// A value.
 #[inline]
 fn accept_hit<S>(
     link: &mut Link<S>,
@@ -103,16 +100,13 @@ fn accept_hit<S>(
     clients: &mut Clients<S>,
     stock: &mut Stock,
 ) -> Result<(), Close> {
-    if !link.is_first_key(&reply.key) {
-        return Err(Close::Unsolicited);
-    }
     if let (Some(client), 0) = (asked.client, link.late) {
         if matches!(asked.kind, Kind::Again(_)) {
             let value = Some((&link.input, reply.len - b"END\r\n".len()));
             clients.resume(client, value, None, stock);
         } else {
             clients.counters.get_hits += 1;
-            give(link, asked, client, reply.len, clients, stock);
+            give(link, reply, asked, client, clients, stock);
         }
     }
     link.answered();
@@ -130,30 +124,34 @@ fn accept_again<S>(
 ) -> Result<(), Close> {
     if let (Some(client), 0) = (asked.client, link.late) {
         let failed = matches!(reply.form, Form::Line(_)) && !policy.failed_get_is_miss;
-        let failure = failed.then(|| Cow::Owned(link.input_text(reply.len)));
+        let failure = failed.then(|| Cow::Owned(link.text(0..reply.len)));
         clients.resume(client, None, failure, stock);
     }
     link.answered();
     Ok(())
 }
 
-/// Gives the reply at the head of the link's input to its client. When that has no room for it, it
+/// Gives the reply at the head of the link's input to its client. A value that it has no room for
 /// is asked for again later.
 #[inline]
 fn give<S>(
     link: &mut Link<S>,
+    reply: &Reply,
     asked: &Asked,
     client: ClientId,
-    len: usize,
     clients: &mut Clients<S>,
     stock: &mut Stock,
 ) {
-    if clients.answer_from(client, asked, &mut link.input, len, stock) {
+    let is_value = matches!(reply.form, Form::Hit | Form::Line(Word::MetaValue));
+    if clients.answer_from(client, asked, &mut link.input, reply.len, is_value, stock) {
         return;
     }
     let slot = if asked.repeats() {
         let Asked { kind, quiet, .. } = *asked;
-        let text = kind.again(&link.first_key());
+        let text = match kind.again(link.text(reply.key.clone())) {
+            Some(text) => text,
+            None => link.first_line(),
+        };
         if let Some(client) = clients.get_mut(client) {
             client.last_dropped = Some(asked.place);
         }

@@ -4,9 +4,6 @@ use super::ids::{ClientId, Place};
 use super::kind::Kind;
 use crate::time::Time;
 
-/// The most bytes that can be kept of a request.
-pub(super) const KEPT_BYTES_MAX: usize = u8::MAX as usize;
-
 /// A request in flight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
@@ -20,11 +17,12 @@ pub(super) struct Asked {
     pub kind: Kind,
     /// Whether the client wants no answer.
     pub quiet: bool,
+    /// The fingerprint of its key, when the reply will repeat that.
+    pub print: u64,
     /// Its bytes, as they were written to the link's output.
     pub len: u32,
-    /// Bytes that the link keeps of it among its `keys`, to compare the reply or to ask again: its
-    /// key, or the line of an `mg`; 0 when nothing is kept.
-    pub key_len: u8,
+    /// Bytes of its line that the link keeps, because the reply does not tell how to ask again.
+    pub kept: u8,
     /// Which part of its place it is, when that has parts.
     pub part: u16,
 }
@@ -32,20 +30,19 @@ pub(super) struct Asked {
 impl Asked {
     /// What a client asked.
     pub(super) fn new(client: ClientId, place: Place, kind: Kind, quiet: bool, now: Time) -> Self {
-        let (len, key_len, part) = (0, 0, 0);
-        Self { client: Some(client), asked_at: now, place, kind, quiet, len, key_len, part }
+        Self { client: Some(client), place, quiet, ..Self::nobody(kind, now) }
     }
 
     /// What the proxy asks for itself.
     pub(super) fn nobody(kind: Kind, now: Time) -> Self {
-        let (place, len, key_len, part) = (Place::default(), 0, 0, 0);
-        Self { client: None, asked_at: now, place, kind, quiet: true, len, key_len, part }
+        let (place, print, len, kept, part) = (Place::default(), 0, 0, 0, 0);
+        Self { client: None, asked_at: now, place, kind, quiet: true, print, len, kept, part }
     }
 
     /// Whether it can be asked again: it changes nothing, and is known.
     #[inline]
     pub(super) const fn repeats(&self) -> bool {
-        self.key_len > 0 || matches!(self.kind, Kind::Part(_))
+        self.kept > 0 || matches!(self.kind, Kind::Get(_) | Kind::Part(_) | Kind::Again(_))
     }
 }
 
@@ -55,6 +52,6 @@ mod tests {
 
     #[test]
     fn a_request_in_flight_is_small() {
-        assert!(size_of::<Asked>() <= 32, "{}", size_of::<Asked>());
+        assert!(size_of::<Asked>() <= 40, "{}", size_of::<Asked>());
     }
 }

@@ -142,7 +142,7 @@ impl<S> Client<S> {
     pub(super) fn may_ask(&self) -> bool {
         self.reading != Reading::Over
             && !self.blocked
-            && self.may_owe(0)
+            && self.may_owe()
             && (!self.hesitates || self.may_write())
     }
 
@@ -160,10 +160,17 @@ impl<S> Client<S> {
         self.kept() + self.replies.owed() * largest <= self.limits.memory_max
     }
 
-    /// Whether so many keys more, and another one, are not too many to be owed for.
+    /// For how many keys more it may be owed.
+    pub(super) fn may_owe_more(&self) -> usize {
+        let owed = self.replies.owed();
+        let fit = REPLY_BYTES_MAX.saturating_sub(self.kept()).div_ceil(self.typical.max(1));
+        fit.min(PLACES_MAX).saturating_sub(owed)
+    }
+
+    /// Whether it may be owed for another key.
     #[inline]
-    pub(super) fn may_owe(&self, keys: usize) -> bool {
-        let owed = self.replies.owed() + keys;
+    fn may_owe(&self) -> bool {
+        let owed = self.replies.owed();
         owed < PLACES_MAX && self.kept() + owed * self.typical < REPLY_BYTES_MAX
     }
 

@@ -95,7 +95,7 @@ impl<S> Clients<S> {
     }
 
     /// Moves the reply at the head of `source` into its place, unless the client is gone. Returns
-    /// false when there was no room for it.
+    /// false when it is a value that there is no room for; other replies are short.
     #[inline]
     pub(super) fn answer_from(
         &mut self,
@@ -103,13 +103,14 @@ impl<S> Clients<S> {
         asked: &Asked,
         source: &mut Ring,
         len: usize,
+        is_value: bool,
         stock: &mut Stock,
     ) -> bool {
         let Some(client) = self.table.get_mut(id) else {
             return true;
         };
         client.saw(len);
-        if !client.has_room(len, asked, self.allowance) {
+        if is_value && !client.has_room(len, asked, self.allowance) {
             return false;
         }
         let before = client.replies.held();

@@ -5,10 +5,12 @@
 //! behind the other, and a list says which of the part's keys each is for; so a key costs a few
 //! bytes here and one copy on its way out.
 
+use super::close::Close;
 use super::ids::LinkId;
+use super::limits::BATCH_BYTES_MAX;
 use crate::memcache::line::Verb;
+use crate::memcache::reply;
 use crate::ring::Ring;
-use crate::scan;
 use crate::stock::Stock;
 use std::borrow::Cow;
 
@@ -49,12 +51,12 @@ pub(super) struct Part {
     pub(super) link: Option<LinkId>,
     /// Seconds that what is asked for may be kept, when this is not its usual place.
     pub(super) ttl: Option<u32>,
-    /// The keys, each with a space before it.
+    /// The keys, each with a space before it, and where each ends.
     pub(super) asked: Vec<u8>,
-    keys: u32,
+    ends: Vec<u32>,
     /// How far the answers have come: bytes of `asked`, and keys.
     seen_bytes: usize,
-    seen_keys: u32,
+    seen_keys: usize,
     /// What was found: the values as they came, and in place of those that there was no room for,
     /// their keys.
     bytes: Vec<u8>,
@@ -75,10 +77,6 @@ struct Block {
     /// There was no room for it.
     dropped: bool,
 }
-
-/// An answer to a key that was not asked for, or not in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stray;
 
 impl Gather {
     /// One without keys.
@@ -124,7 +122,7 @@ impl Gather {
         self.order.push(part);
         let part = &mut self.parts[usize::from(part)];
         part.asked.extend_from_slice(key);
-        part.keys += 1;
+        part.ends.push(part.asked.len() as u32);
     }
 
     /// The parts.
@@ -171,7 +169,7 @@ impl Gather {
     /// Keys of a part that were misses, once it has been answered.
     pub(super) fn misses(&self, part: u16) -> usize {
         let part = &self.parts[usize::from(part)];
-        part.keys as usize - part.blocks.len()
+        part.ends.len() - part.blocks.len()
     }
 
     /// Whether it waits for nothing but to be asked again for a value that was dropped.
@@ -226,32 +224,71 @@ impl Gather {
 }
 
 impl Part {
+    /// Takes the value at the head of `input` for one of its keys, when it is all there and has no
+    /// more than `room` bytes; those are the caller's to keep.
+    #[inline]
+    pub(super) fn take_value(&mut self, input: &[u8], room: usize) -> Result<Option<usize>, Close> {
+        // Mostly there are no misses.
+        if let Some(len) = reply::whole_value_of(input, self.next_key()) {
+            if len > room {
+                return Ok(None);
+            }
+            self.pass_key();
+            self.note(len, false)?;
+            return Ok(Some(len));
+        }
+        match reply::whole_value(input) {
+            Some((key, len)) if len <= room => {
+                self.found(&input[key], len, false)?;
+                Ok(Some(len))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Notes that the next value, of `len` bytes, is for `key`: keys that are passed over were
     /// misses.
+    pub(super) fn found(&mut self, key: &[u8], len: usize, dropped: bool) -> Result<(), Close> {
+        while self.seen_keys < self.ends.len() {
+            let is_next = self.next_key() == key;
+            self.pass_key();
+            if is_next {
+                return self.note(len, dropped);
+            }
+        }
+        Err(Close::Unsolicited)
+    }
+
+    /// A value of `len` bytes is for the key that was passed last.
     #[inline]
-    pub(super) fn found(&mut self, key: &[u8], len: usize, dropped: bool) -> Result<(), Stray> {
-        let index = self.pass_to(key)?;
+    fn note(&mut self, len: usize, dropped: bool) -> Result<(), Close> {
         let before = self.blocks.last().map_or(0, |block| block.end);
-        let end = u32::try_from(before as usize + len).map_err(|_| Stray)?;
-        self.blocks.push(Block { key: index, end, dropped });
+        let end = u32::try_from(before as usize + len).map_err(|_| Close::Malformed)?;
+        self.blocks.push(Block { key: self.seen_keys as u32 - 1, end, dropped });
         Ok(())
     }
 
-    /// The index of `key` among those that have not been answered.
+    /// The key that is answered next, unless it is a miss; empty when there is none.
     #[inline]
-    fn pass_to(&mut self, key: &[u8]) -> Result<u32, Stray> {
-        while let Some(rest) = self.asked.get(self.seen_bytes + 1..)
-            && !rest.is_empty()
-        {
-            let index = self.seen_keys;
-            self.seen_keys += 1;
-            if rest.starts_with(key) && matches!(rest.get(key.len()), None | Some(b' ')) {
-                self.seen_bytes += 1 + key.len();
-                return Ok(index);
-            }
-            self.seen_bytes += 1 + scan::find(rest, b' ').unwrap_or(rest.len());
+    pub(super) fn next_key(&self) -> &[u8] {
+        match self.ends.get(self.seen_keys) {
+            Some(end) => self.asked.get(self.seen_bytes + 1..*end as usize).unwrap_or_default(),
+            None => &[],
         }
-        Err(Stray)
+    }
+
+    #[inline]
+    fn pass_key(&mut self) {
+        if let Some(end) = self.ends.get(self.seen_keys) {
+            self.seen_bytes = *end as usize;
+            self.seen_keys += 1;
+        }
+    }
+
+    /// Whether further keys go onto a line of their own.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.asked.len() > BATCH_BYTES_MAX
     }
 
     /// Lets the next key leave, which may be a miss. Returns false when its value was dropped.
@@ -283,7 +320,8 @@ impl Part {
         self.bytes.clear();
         self.bytes.shrink_to(PART_BYTES_KEPT_MAX);
         self.blocks.clear();
-        (self.keys, self.seen_bytes, self.seen_keys) = (0, 0, 0);
+        self.ends.clear();
+        (self.seen_bytes, self.seen_keys) = (0, 0);
         self.failure = None;
         self.left = (0, 0, 0);
     }

@@ -117,14 +117,10 @@ impl Kind {
         matches!(self, Self::Get(_) | Self::Again(_))
     }
 
-    /// The line that asks for it again; `kept` is what its link kept of it.
-    pub(super) fn again(self, kept: &[u8]) -> Vec<u8> {
-        let start: &[u8] = match self.retrieves() {
-            Some(verb) if verb.returns_cas() => b"gets ",
-            Some(_) => b"get ",
-            None => b"",
-        };
-        [start, kept].concat()
+    /// The line that asks again for this key; None when a key alone does not say it.
+    pub(super) fn again(self, key: Vec<u8>) -> Option<Vec<u8>> {
+        let start: &[u8] = if self.retrieves()?.returns_cas() { b"gets " } else { b"get " };
+        Some([start, &key].concat())
     }
 
     /// How it retrieves, when it does so in the classic way.

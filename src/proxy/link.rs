@@ -54,8 +54,8 @@ pub struct Link<S> {
     pub(super) late: usize,
     /// How many of them, from the oldest on, come from a link that ended before they were written.
     moved: usize,
-    /// The keys of the retrievals in flight, oldest first.
-    pub(super) keys: Ring,
+    /// What is kept of the lines of requests in flight, oldest first.
+    pub(super) lines: Ring,
     /// Clients whose next request waits until some of the output has been written.
     pub(super) waiting: Vec<ClientId>,
     pub(super) backend: usize,
@@ -81,7 +81,7 @@ impl<S> Link<S> {
             in_flight: VecDeque::new(),
             late: 0,
             moved: 0,
-            keys: Ring::new(),
+            lines: Ring::new(),
             waiting: Vec::new(),
             backend,
             stage: Stage::Wanted,
@@ -104,20 +104,39 @@ impl<S> Link<S> {
         self.stage == Stage::Open
     }
 
-    /// Notes a request that is written to the output next, and what is to be kept of it.
+    /// Notes a request, which has been written to the output behind the first `before` bytes.
     #[inline]
-    pub(super) fn ask(&mut self, asked: Asked, key: &[u8], stock: &mut Stock) {
-        self.in_flight.push_back(Asked { key_len: key.len() as u8, ..asked });
-        if !key.is_empty() {
-            self.keys.extend(stock, key);
+    pub(super) fn asked(&mut self, asked: Asked, before: usize) {
+        let len = (self.output.len() - before) as u32;
+        self.in_flight.push_back(Asked { len, ..asked });
+    }
+
+    /// Writes a request, and notes it.
+    pub(super) fn ask(&mut self, asked: Asked, pieces: [&[u8]; 3], stock: &mut Stock) {
+        let before = self.output.len();
+        for piece in pieces {
+            self.output.extend(stock, piece);
         }
+        self.asked(asked, before);
+    }
+
+    /// Keeps the line of a request that is about to be noted. Returns how long what is kept is:
+    /// nothing of a line that is too long.
+    pub(super) fn keep(&mut self, line: &[u8], stock: &mut Stock) -> u8 {
+        let kept = u8::try_from(line.len()).unwrap_or(0);
+        if kept > 0 {
+            self.lines.extend(stock, line);
+        }
+        kept
     }
 
     /// The request that the next reply answers is done with.
     #[inline]
     pub(super) fn answered(&mut self) {
         if let Some(asked) = self.in_flight.pop_front() {
-            self.keys.consume(usize::from(asked.key_len));
+            if asked.kept > 0 {
+                self.lines.consume(usize::from(asked.kept));
+            }
             self.late = self.late.saturating_sub(1);
             self.moved = self.moved.saturating_sub(1);
         }
@@ -139,46 +158,30 @@ impl<S> Link<S> {
     /// those that are late.
     pub(super) fn leave_unsent(&mut self, to: &mut Self, stock: &mut Stock) {
         let first = (self.in_flight.len() - self.unsent()).max(self.late).max(self.moved);
-        let (mut bytes, mut key_bytes) = (0, 0);
+        let (mut bytes, mut kept) = (0, 0);
         for asked in self.in_flight.drain(first..) {
             bytes += asked.len as usize;
-            key_bytes += usize::from(asked.key_len);
+            kept += usize::from(asked.kept);
             to.in_flight.push_back(asked);
             to.moved += 1;
         }
         self.output.consume(self.output.len() - bytes);
         to.output.take_from(stock, &mut self.output, bytes);
-        self.keys.consume(self.keys.len() - key_bytes);
-        to.keys.take_from(stock, &mut self.keys, key_bytes);
+        self.lines.consume(self.lines.len() - kept);
+        to.lines.take_from(stock, &mut self.lines, kept);
     }
 
-    /// The first bytes of the input.
-    pub(super) fn input_text(&self, len: usize) -> Vec<u8> {
-        let (start, end) = self.input.pieces(0..len);
+    /// Bytes of the input.
+    pub(super) fn text(&self, range: Range<usize>) -> Vec<u8> {
+        let (start, end) = self.input.pieces(range);
         [start, end].concat()
     }
 
-    /// The key of the oldest request in flight.
-    pub(super) fn first_key(&self) -> Vec<u8> {
-        let len = self.in_flight.front().map_or(0, |asked| usize::from(asked.key_len));
-        let (start, end) = self.keys.pieces(0..len);
+    /// What was kept of the oldest request in flight.
+    pub(super) fn first_line(&self) -> Vec<u8> {
+        let len = self.in_flight.front().map_or(0, |asked| usize::from(asked.kept));
+        let (start, end) = self.lines.pieces(0..len);
         [start, end].concat()
-    }
-
-    /// Whether `key`, a range of the input, is the key of the oldest request in flight.
-    #[inline]
-    pub(super) fn is_first_key(&self, key: &Range<usize>) -> bool {
-        let len = self.in_flight.front().map_or(0, |asked| usize::from(asked.key_len));
-        if key.len() != len {
-            return false;
-        }
-        match (self.keys.front().get(..len), self.input.front().get(key.clone())) {
-            (Some(asked), Some(answered)) => asked == answered,
-            _ => {
-                let (start, end) = self.keys.pieces(0..len);
-                self.input.has(key.start, start) && self.input.has(key.start + start.len(), end)
-            }
-        }
     }
 
     /// Whether the backend is to blame for this end: not when it closes a link on which it has been
@@ -223,16 +226,7 @@ impl<S> Link<S> {
         [opened, late, silent].into_iter().flatten().min()
     }
 
-    /// Writes the request that was noted last: `pieces`.
-    pub(super) fn write(&mut self, pieces: [&[u8]; 3], stock: &mut Stock) {
-        let before = self.output.len();
-        for piece in pieces {
-            self.output.extend(stock, piece);
-        }
-        self.wrote(before);
-    }
-
-    /// The same, for a request of a client, with `head` in place of what its line begins with.
+    /// Writes a request to the output, with `head` in place of what its line begins with.
     pub(super) fn forward_as(
         &mut self,
         head: &[u8],
@@ -240,48 +234,34 @@ impl<S> Link<S> {
         request: &Request,
         stock: &mut Stock,
     ) {
-        let before = self.output.len();
         self.output.extend(stock, head);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, request.line_len..request.len);
-        self.wrote(before);
     }
 
-    /// The same, for the request at the head of `input`, without what the backend need not see;
-    /// `input` loses it.
+    /// Writes the request at the head of `input` to the output, without what the backend need not
+    /// see; `input` loses it.
     #[inline]
     pub(super) fn take_over(&mut self, input: &mut Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
         let whole = cut.is_empty() && tail.is_empty();
         if head + 2 == *line_len && input.byte(*head) == b'\r' && whole {
-            let before = self.output.len();
-            self.output.take_from(stock, input, *len);
-            return self.wrote(before);
+            return self.output.take_from(stock, input, *len);
         }
         self.forward(input, request, stock);
         input.consume(*len);
     }
 
-    /// The same, without taking it.
+    /// Writes a request to the output, without what the backend need not see.
     pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
-        let before = self.output.len();
         self.output.extend_from(stock, input, 0..cut.start);
         self.output.extend_from(stock, input, cut.end..*head);
         self.output.extend(stock, tail);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, *line_len..*len);
-        self.wrote(before);
-    }
-
-    /// Notes how long the request is that was noted last: what is written since `before`.
-    #[inline]
-    fn wrote(&mut self, before: usize) {
-        if let Some(asked) = self.in_flight.back_mut() {
-            asked.len = (self.output.len() - before) as u32;
-        }
     }
 
     /// Whether those that wait for it may go on.

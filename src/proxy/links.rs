@@ -292,8 +292,8 @@ impl<S> Links<S> {
             Health::Down { probe_at, .. } if to.probe.is_none() && probe_at <= now => {
                 let id = self.open(backend, Role::Probe, now);
                 if let Some(link) = self.asking(id, now) {
-                    link.ask(Asked::nobody(Kind::Probe, now), b"", stock);
-                    link.write([b"version", b"", b"\r\n"], stock);
+                    let probe = [&b"version"[..], b"", b"\r\n"];
+                    link.ask(Asked::nobody(Kind::Probe, now), probe, stock);
                 }
             }
             Health::Down { .. } => {}

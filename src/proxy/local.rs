@@ -70,8 +70,9 @@ impl<S> Proxy<S> {
             client.noted(place, Kind::Broadcast);
             match links.way(backend, client.lane, now) {
                 Way::Open(_, link) | Way::Full(link) => {
-                    link.ask(Asked::new(id, place, Kind::Broadcast, false, now), b"", stock);
+                    let before = link.output.len();
                     link.forward(&client.input, request, stock);
+                    link.asked(Asked::new(id, place, Kind::Broadcast, false, now), before);
                 }
                 Way::Down => {
                     let policy = &links.backends[backend].policy;
@@ -111,8 +112,7 @@ impl<S> Proxy<S> {
         let backend =
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
         if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
-            link.ask(Asked::nobody(kind, now), b"", stock);
-            link.write([before, key, after], stock);
+            link.ask(Asked::nobody(kind, now), [before, key, after], stock);
         }
         client.input.consume(request.line_len);
     }

@@ -9,14 +9,14 @@ use super::clients::Clients;
 use super::close::Close;
 use super::gather::{Gather, NO_PART};
 use super::kind::Kind;
-use super::limits::{BATCH_BYTES_MAX, KEYS_PER_TURN};
+use super::limits::KEYS_PER_TURN;
 use super::link::Link;
 use super::links::Way;
 use super::local::Next;
 use super::pool::{Route, route};
 use super::replies::Slot;
 use crate::memcache::line::Request;
-use crate::memcache::reply::{self, Form, Reply};
+use crate::memcache::reply::{Form, Reply};
 use crate::memcache::words::Words;
 use crate::stock::Stock;
 use crate::time::Time;
@@ -64,14 +64,14 @@ impl<S> Proxy<S> {
         };
         let line = client.input.slice(0..request.line.head, scratch);
         let mut words = Words::new(line, at);
-        while gather.len() < KEYS_PER_TURN && client.may_owe(gather.len()) {
+        for _ in 0..client.may_owe_more().min(KEYS_PER_TURN) {
             let Some(key) = words.next() else {
                 return (at, true);
             };
-            let Route { backend, ttl } =
-                route(pools, client.pool, &links.backends, &line[key.clone()]);
+            let (text, end) = (&line[key.start - 1..key.end], key.end);
+            let Route { backend, ttl } = route(pools, client.pool, &links.backends, &text[1..]);
             let mut part = part_of[backend];
-            if part == NO_PART || gather.part(part).asked.len() > BATCH_BYTES_MAX {
+            if part == NO_PART || gather.part(part).is_full() {
                 let link = match links.way(backend, client.lane, now) {
                     Way::Open(link, _) => Some(link),
                     Way::Down => None,
@@ -84,8 +84,8 @@ impl<S> Proxy<S> {
                 part = gather.open(backend, link, ttl);
                 part_of[backend] = part;
             }
-            gather.add(part, &line[key.start - 1..key.end]);
-            at = key.end;
+            gather.add(part, text);
+            at = end;
         }
         (at, false)
     }
@@ -110,8 +110,8 @@ impl<S> Proxy<S> {
             let capped =
                 part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.verb, ttl, now));
             let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
-            link.ask(asked, b"", stock);
-            link.write([capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"], stock);
+            let pieces = [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"];
+            link.ask(asked, pieces, stock);
         }
         gather.sent();
         clients.expect_all(id, gather, stock);
@@ -134,11 +134,7 @@ pub(super) fn accept_values<S>(
     let part = gather.part(asked.part);
     let input = link.input.front();
     let (mut taken, mut longest, mut hits) = (0, 0, 0);
-    while let Some((key, len)) = reply::whole_value(&input[taken..])
-        && taken + len <= room
-    {
-        let key = &input[taken + key.start..taken + key.end];
-        part.found(key, len, false).map_err(|_| Close::Unsolicited)?;
+    while let Some(len) = part.take_value(&input[taken..], room - taken)? {
         taken += len;
         longest = longest.max(len);
         hits += 1;
@@ -171,7 +167,7 @@ pub(super) fn accept_part<S>(
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.count_misses(client, asked.place, asked.part);
         let failed = matches!(reply.form, Form::Line(_)) && !backend.policy.failed_get_is_miss;
-        let failure = failed.then(|| link.input_text(reply.len)).map(Cow::Owned);
+        let failure = failed.then(|| link.text(0..reply.len)).map(Cow::Owned);
         clients.finish_part(client, asked.place, asked.part, failure, stock);
     }
     link.answered();

@@ -37,6 +37,7 @@ pub use backend::Policy;
 pub use client::Limits;
 pub use pool::OnDown;
 
+use crate::fingerprint::Fingerprints;
 use crate::hash::{BuildError, Node, Scheme};
 use crate::memcache::expiry;
 use crate::memcache::line::{Line, Request, Verb};
@@ -107,6 +108,8 @@ pub struct Proxy<S> {
     scratch: Vec<u8>,
     about: About,
     next_lane: usize,
+    /// What knows answers by the keys that were asked for.
+    prints: Fingerprints,
     /// The part that a backend has in the gathering that is being put together, for all backends.
     part_of: Vec<u16>,
     /// Queues of clients that are owed nothing, to be used again.
@@ -116,8 +119,8 @@ pub struct Proxy<S> {
 }
 
 impl<S> Proxy<S> {
-    /// A proxy without clients, whose links wait to be opened. `seed` is any number: chance for the
-    /// pauses between probes. An error says which pool it is about.
+    /// A proxy without clients, whose links wait to be opened. `seed` is a random number that
+    /// nobody knows: chance for the pauses between probes, and the secret of the fingerprints. An error says which pool it is about.
     pub fn new(
         setups: Vec<PoolSetup>,
         about: About,
@@ -144,6 +147,7 @@ impl<S> Proxy<S> {
             scratch: Vec::new(),
             about,
             next_lane: 0,
+            prints: Fingerprints::new(seed),
             part_of,
             spare_queues: Vec::new(),
             dirty_clients: Vec::new(),

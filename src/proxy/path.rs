@@ -16,7 +16,7 @@
 
 use super::Proxy;
 use super::answer::{self, Failure};
-use super::asked::{Asked, KEPT_BYTES_MAX};
+use super::asked::Asked;
 use super::client::{ClientId, Gathering};
 use super::close::Close;
 use super::kind::Kind;
@@ -120,7 +120,7 @@ impl<S> Proxy<S> {
     /// Sends a request of one key to its backend.
     #[inline]
     fn forward(&mut self, id: ClientId, request: &Request, kind: Kind, now: Time) -> Next {
-        let Self { clients, links, pools, stock, scratch, .. } = self;
+        let Self { clients, links, pools, stock, scratch, prints, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
@@ -142,15 +142,9 @@ impl<S> Proxy<S> {
             }
             Way::Open(_, link) if !lacking => {
                 let place = client.replies.expect();
-                let asked = Asked::new(id, place, kind, quiet, now);
-                let kept = if kind.is_get() {
-                    key
-                } else if request.line.repeats && line.len() <= KEPT_BYTES_MAX {
-                    line
-                } else {
-                    b""
-                };
-                link.ask(asked, kept, stock);
+                let print = if kind.is_get() { prints.of(key) } else { 0 };
+                let kept = if request.line.repeats { link.keep(line, stock) } else { 0 };
+                let before = link.output.len();
                 match ttl {
                     None => link.take_over(&mut client.input, request, stock),
                     Some(ttl) => {
@@ -159,6 +153,8 @@ impl<S> Proxy<S> {
                         client.input.consume(request.len);
                     }
                 }
+                let asked = Asked::new(id, place, kind, quiet, now);
+                link.asked(Asked { print, kept, ..asked }, before);
                 client.noted(place, kind);
                 clients.counters.asked(kind);
                 return Next::More;
@@ -176,7 +172,7 @@ impl<S> Proxy<S> {
     /// A value was dropped because its client had no room for it, and now its turn has come. If the
     /// client has asked for changes since, what it would read now is not what it asked for.
     pub(super) fn ask_again(&mut self, id: ClientId, now: Time) {
-        let Self { clients, links, pools, stock, .. } = self;
+        let Self { clients, links, pools, stock, prints, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return;
         };
@@ -197,8 +193,10 @@ impl<S> Proxy<S> {
             placed_by(&line, key, |key| route(pools, client.pool, &links.backends, key));
         match links.way(backend, client.lane, now) {
             Way::Open(_, link) | Way::Full(link) => {
-                link.ask(asked, if kind.is_get() { key } else { &text }, stock);
-                link.write([&text[..line.cut.start], &text[line.cut.end..], b"\r\n"], stock);
+                let kept = if line.repeats { link.keep(&text, stock) } else { 0 };
+                let asked = Asked { print: prints.of(key), kept, ..asked };
+                let pieces = [&text[..line.cut.start], &text[line.cut.end..], b"\r\n"];
+                link.ask(asked, pieces, stock);
             }
             Way::Down => answer::fail(&asked, Failure::Down, &policy, clients, stock),
         }
@@ -218,7 +216,7 @@ impl<S> Proxy<S> {
     }
 
     fn take_replies(&mut self, id: LinkId, now: Time) -> Result<Heard, Close> {
-        let Self { clients, links, stock, scratch, .. } = self;
+        let Self { clients, links, stock, scratch, prints, .. } = self;
         let Some((link, backend)) = links.hearing(id) else {
             return Ok(Heard::Replies);
         };
@@ -235,6 +233,13 @@ impl<S> Proxy<S> {
                 break;
             };
             let rest = link.input.len() - reply.len;
+            // The value of another key is the answer to another question.
+            if !is_part
+                && !reply.key.is_empty()
+                && prints.of(link.input.slice(reply.key.clone(), scratch)) != asked.print
+            {
+                return Err(Close::Unsolicited);
+            }
             if is_part {
                 many::accept_part(link, &reply, &asked, backend, clients, stock, scratch)?;
             } else {
@@ -250,7 +255,7 @@ impl<S> Proxy<S> {
             return Err(Close::Unsolicited);
         }
         link.input.release(stock);
-        link.keys.release(stock);
+        link.lines.release(stock);
         if let Some(asked_at) = oldest {
             backend.succeeded(now.since(asked_at));
         }
@@ -297,7 +302,7 @@ impl<S> Proxy<S> {
             backend.counters.errors += 1;
             answer::fail(asked, failure, &backend.policy, &mut self.clients, &mut self.stock);
         }
-        for ring in [&mut link.input, &mut link.output, &mut link.keys] {
+        for ring in [&mut link.input, &mut link.output, &mut link.lines] {
             ring.clear();
             ring.release(&mut self.stock);
         }
