@@ -119,8 +119,9 @@ pub struct Proxy<S> {
 }
 
 impl<S> Proxy<S> {
-    /// A proxy without clients, whose links wait to be opened. `seed` is a random number that
-    /// nobody knows: chance for the pauses between probes, and the secret of the fingerprints. An error says which pool it is about.
+    /// A proxy without clients, whose links wait to be opened. `seed` is a random number that nobody
+    /// knows: chance for the pauses between probes, and the secret of the fingerprints. An error
+    /// says which pool it is about.
     pub fn new(
         setups: Vec<PoolSetup>,
         about: About,
