@@ -37,7 +37,7 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<bool> {
         say(&format!("{}: {}\n", workload.name, workload.about()));
         for kind in options.peers.iter().filter(|kind| is_counted(observer, **kind, workload)) {
             if let Some(why) = stage.absence(*kind) {
-                say(&format!("  {why}\n"));
+                say(&format!("  {why}; left out\n"));
                 continue;
             }
             let each = count(&mut stage, observer, *kind, workload, &backends)?;

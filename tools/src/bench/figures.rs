@@ -68,6 +68,8 @@ pub struct Ratios {
 pub struct Outcome {
     /// Its name.
     pub name: &'static str,
+    /// What is special about it.
+    pub label: String,
     /// It in words.
     pub about: String,
     /// Whether the rate was given.
@@ -151,6 +153,7 @@ impl Outcome {
         let ratios = ours.map_or(Vec::new(), |ours| others.map(|other| ours.over(other)).collect());
         Self {
             name: workload.name,
+            label: workload.label(),
             about: workload.about(),
             is_open_loop: workload.rate.is_some(),
             ratios,

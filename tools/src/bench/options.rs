@@ -121,7 +121,8 @@ pub fn grammar() -> getopts::Options {
 impl Options {
     /// Reads the command line.
     pub fn from_matches(found: &Matches) -> Result<Self> {
-        if let Some(word) = found.free.first() {
+        let (json, words) = json(found);
+        if let Some(word) = words.first() {
             return Err(Failure::new(format!("{word}: expected only options; see --help")));
         }
         let path =
@@ -157,11 +158,21 @@ impl Options {
             },
             memcached_threads: number(found, "memcached-threads", 1, 1..=64)?,
             port_base: optional(found, "port-base", 1024..=65_000)?,
-            json: found.opt_present("json").then(|| {
-                found.opt_str("json").map_or(Json::Output, |path| Json::File(path.into()))
-            }),
+            json,
             folder: path("folder", "target/bench"),
         })
+    }
+}
+
+/// Where results go, and the words that are no options. getopts takes what follows an option with
+/// an optional value for such a word, unless there is a `=` between them.
+fn json(found: &Matches) -> (Option<Json>, &[String]) {
+    match (found.opt_str("json"), found.free.split_first()) {
+        (Some(path), _) => (Some(Json::File(path.into())), &found.free),
+        (None, Some((path, rest))) if found.opt_present("json") => {
+            (Some(Json::File(path.into())), rest)
+        }
+        (None, _) => (found.opt_present("json").then_some(Json::Output), &found.free),
     }
 }
 
@@ -220,11 +231,23 @@ mod tests {
         assert_eq!(all.peers, Kind::ALL);
         assert_eq!(all.workloads.len(), workloads::ALL.len());
         assert_eq!((all.rounds, all.mode), (5, Mode::Time));
+        assert_eq!((all.instructions, all.peers_named), (Instructions::Any, false));
         let some =
             parsed("--only 50x1 --only 1x1 --peers relay,direct --quick --strace").expect("valid");
         assert_eq!(some.peers, [Kind::Relay, Kind::Direct]);
         assert_eq!(some.workloads.len(), 2);
         assert_eq!((some.rounds, some.mode), (1, Mode::SystemCalls));
+        assert_eq!((some.instructions, some.peers_named), (Instructions::None, true));
+    }
+
+    #[test]
+    fn json_goes_to_a_file_or_in_place_of_the_table() {
+        let json = |line| parsed(line).expect("valid").json;
+        assert_eq!(json("--quick"), None);
+        assert_eq!(json("--json --quick"), Some(Json::Output));
+        for line in ["--json x.json --quick", "--json=x.json", "--quick --json x.json"] {
+            assert_eq!(json(line), Some(Json::File("x.json".into())), "{line}");
+        }
     }
 
     #[test]
@@ -234,6 +257,7 @@ mod tests {
             ("--peers squid", "direct,nodeproxy"),
             ("--pin everywhere", "together, apart or none"),
             ("--rounds 0", "from 1 to"),
+            ("--instructions nobody", "perf, callgrind or none"),
             ("--strace --callgrind", "not both"),
             ("50x1", "only options"),
         ] {

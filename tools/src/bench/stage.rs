@@ -121,7 +121,7 @@ impl<'a> Stage<'a> {
     pub fn absence(&self, kind: Kind) -> Option<String> {
         let program = self.program(kind)?;
         let missing = found(&program).is_none();
-        missing.then(|| format!("{}: no program {}; skipped", kind.name(), program.display()))
+        missing.then(|| format!("{}: no program {}", kind.name(), program.display()))
     }
 
     /// Starts a peer in front of those backends; `under` is the command that observes it, if any.

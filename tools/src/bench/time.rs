@@ -61,7 +61,7 @@ fn present(stage: &Stage<'_>, say: &mut impl FnMut(&str)) -> Result<Vec<Kind>> {
             Some(why) if stage.options.peers_named || *kind == Kind::Nodeproxy => {
                 return Err(Failure::new(why));
             }
-            Some(why) => say(&format!("{why}\n")),
+            Some(why) => say(&format!("{why}; left out\n")),
             None => present.push(*kind),
         }
     }

@@ -86,6 +86,34 @@ impl Workload {
         )
     }
 
+    /// What is special about it, in a few words: all else is as it is for most.
+    pub fn label(&self) -> String {
+        let Self { connections, pipeline, keys_per_get, value_bytes, backends, .. } = self;
+        let clients =
+            if *connections == 1 { "1 client" } else { &format!("{connections} clients") };
+        match self {
+            Self { rate: Some(rate), .. } => format!("open loop, {rate} a second"),
+            Self { protocol: Protocol::Meta, .. } => "meta gets".to_owned(),
+            Self { sets_percent: 100, .. } => "sets".to_owned(),
+            _ if *keys_per_get > 1 => format!("gets of {keys_per_get} keys"),
+            _ if *value_bytes != PLAIN.value_bytes && *connections != PLAIN.connections => {
+                format!("values of {} KB, {clients}", value_bytes / 1_000)
+            }
+            _ if *value_bytes != PLAIN.value_bytes => {
+                format!("values of {} KB", value_bytes / 1_000)
+            }
+            _ if *backends != PLAIN.backends => format!("{backends} memcacheds"),
+            _ if *pipeline > 1 => format!("{clients}, pipelines of {pipeline}"),
+            _ => clients.to_owned(),
+        }
+    }
+
+    /// What most of them have in common.
+    pub fn common() -> String {
+        let Self { connections, value_bytes, backends, .. } = PLAIN;
+        format!("gets of {value_bytes} bytes by {connections} clients over {backends} memcacheds")
+    }
+
     /// The command line of the load generator: what to ask, and of whom.
     pub fn load_words(&self) -> Vec<String> {
         let mut words = self.keyspace_words();
@@ -137,6 +165,7 @@ mod tests {
     fn names_are_unique_and_many_backends_come_last() {
         for (at, workload) in ALL.iter().enumerate() {
             assert!(ALL[..at].iter().all(|other| other.name != workload.name));
+            assert!(ALL[..at].iter().all(|other| other.label() != workload.label()));
             assert!(ALL[..at].iter().all(|other| other.backends <= workload.backends));
         }
     }
