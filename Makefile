@@ -9,7 +9,7 @@ IMAGE ?= nodeproxy
 STATIC_TARGET := $(shell tools/static_target.sh)
 STATIC_BINARY := target/$(STATIC_TARGET)/release/nodeproxy
 
-.PHONY: help run build static install image size test parity clients fuzz bench bench-chart microbench
+.PHONY: help run build static install image size test parity clients fuzz bench bench-chart microbench flame
 .PHONY: check lint clean
 .DEFAULT_GOAL := help
 
@@ -58,6 +58,11 @@ bench-chart: bench-programs ## the same, and README's chart of it
 
 microbench: cargo ## nanoseconds of parsers, rings, hashes, the core; ONLY="WORD" for some
 	$(CARGO) bench --locked -p tools --bench micro -- $(ONLY)
+
+flame: bench-programs ## where the instructions of a request go, by valgrind; ONLY="50x1 mget100"
+	@command -v python3 >/dev/null || { echo "python3 is missing; install it"; exit 1; }
+	$(CARGO) build --profile profiling --locked --bin nodeproxy
+	@python3 tools/flame.py $(ONLY)
 
 check: lint test ## what CI runs
 
