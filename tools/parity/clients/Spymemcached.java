@@ -1,5 +1,6 @@
 import java.net.InetSocketAddress;
 import java.util.*;
+import java.util.concurrent.TimeUnit;
 import net.spy.memcached.*;
 
 /**
@@ -32,6 +33,7 @@ public class Spymemcached {
                                 .setProtocol(ConnectionFactoryBuilder.Protocol.BINARY)
                                 .build();
         MemcachedClient client = new MemcachedClient(factory, servers);
+        awaitServers(client);
         return new Lines.Client() {
             public boolean set(String key, String value) throws Exception {
                 return client.set(key, 0, value).get();
@@ -45,6 +47,14 @@ public class Spymemcached {
                 client.shutdown();
             }
         };
+    }
+
+    /** What is asked before all servers are connected goes to others, by "redistribution". */
+    private static void awaitServers(MemcachedClient client) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (!client.getUnavailableServers().isEmpty() && System.nanoTime() < end) {
+            Thread.sleep(1);
+        }
     }
 
     private static ConnectionFactory weighted(
