@@ -79,10 +79,11 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !metadata.file_type().is_socket() {
         return Err(io::Error::new(ErrorKind::AlreadyExists, "a file is there that is no socket"));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        Ok(_) => Err(ErrorKind::AddrInUse.into()),
-        Err(error) => Err(error),
+        // It would block where more clients wait than the queue has room for.
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        Ok(_) | Err(_) => Err(ErrorKind::AddrInUse.into()),
     }
 }
 

@@ -24,11 +24,11 @@ pub(super) struct Listener {
     pub(super) ready: bool,
 }
 
-impl Listener {
-    /// Listens no more.
-    pub(super) fn close(self) {
-        if let Some(path) = self.path
-            && let Err(error) = std::fs::remove_file(&path)
+/// However it ends, also when another pool's listener keeps the proxy from starting.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path
+            && let Err(error) = std::fs::remove_file(path)
         {
             warn!("cannot remove {path}: {error}");
         }

@@ -252,9 +252,7 @@ impl Reactor {
         }
         info!("stopping: {} clients are connected", self.proxy.clients_len());
         self.ends_at = Some(now.after(self.timeout));
-        for listener in self.listeners.drain(..) {
-            listener.close();
-        }
+        self.listeners.clear();
         self.accept_at = None;
         self.proxy.stop();
         for id in self.proxy.client_ids() {

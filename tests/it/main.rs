@@ -30,5 +30,6 @@ mod simulation;
 mod tidy;
 mod transparent;
 mod unanswered;
+mod unix_sockets;
 mod unsent;
 mod vanishing;
