@@ -2,6 +2,7 @@
 
 use super::problems::quoted;
 use std::fmt;
+use std::net::IpAddr;
 
 /// A host and a port; not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,6 +21,11 @@ impl Endpoint {
             Some((host, port)) => Self::of(host, port),
             None => Err(format!("{} has no port", quoted(text))),
         }
+    }
+
+    /// Whether its host is an address, and not a name to be looked up.
+    pub fn is_address(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
     }
 
     /// The same of a host, in brackets or not, and the text of a port.

@@ -17,11 +17,15 @@ use rlimit::Resource;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Descriptors that are neither clients nor links: standard streams, epoll, signals, and some to
 /// spare.
 const DESCRIPTORS_RESERVED: usize = 16;
+
+/// Looking names up ends here, and whatever is left is looked up when the proxy runs: where the DNS
+/// does not answer, the system waits for ten seconds or more for each.
+const LOOK_UPS_MAX: Duration = Duration::from_secs(5);
 
 /// Why the proxy cannot start: one line.
 #[derive(Debug)]
@@ -203,17 +207,27 @@ fn listen_on_port(at: &Endpoint, settings: &PoolConfig) -> Result<Acceptor, Star
 /// The backends, their names looked up once. One that is not found is tried again, unless somebody
 /// watches who may have mistyped it.
 fn targets(config: &Config) -> Result<Vec<Target>, StartError> {
+    let began = Instant::now();
     let servers = config.pools.iter().flat_map(|pool| &pool.servers);
-    servers.map(|server| target(&server.address, &config.source)).collect()
+    servers
+        .map(|server| {
+            let in_time = began.elapsed() < LOOK_UPS_MAX;
+            target(&server.address, &config.source, in_time)
+        })
+        .collect()
 }
 
-fn target(address: &Address, source: &config::Source) -> Result<Target, StartError> {
+fn target(address: &Address, source: &config::Source, in_time: bool) -> Result<Target, StartError> {
+    let by_flags = *source == config::Source::Flags;
     let found = match address {
         Address::Unix(_) => Ok(Vec::new()),
-        Address::Tcp(endpoint) => look_up(&endpoint.host, endpoint.port),
+        Address::Tcp(endpoint) if in_time || by_flags || endpoint.is_address() => {
+            look_up(&endpoint.host, endpoint.port)
+        }
+        Address::Tcp(_) => Err("the names before it took too long".into()),
     };
     match found {
-        Err(error) if *source == config::Source::Flags => {
+        Err(error) if by_flags => {
             Err(StartError(format!("--servers: cannot resolve \"{address}\": {error}")))
         }
         found => Ok(Target::new(address, found)),
@@ -254,4 +268,21 @@ fn watch_signals(poll: &Poll) -> io::Result<UnixStream> {
 
 fn failed(what: &str, error: &io::Error) -> StartError {
     StartError(format!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_does_not_wait_for_every_name_when_the_dns_is_dead() {
+        let named = Address::Tcp(Endpoint { host: "localhost".into(), port: 11211 });
+        let source = config::Source::File("f".into());
+        let late = target(&named, &source, false).expect("a target");
+        assert!(late.has_name() && !late.is_found());
+        assert!(target(&named, &source, true).expect("a target").is_found());
+        assert!(target(&named, &config::Source::Flags, false).expect("a target").is_found());
+        let address = Address::Tcp(Endpoint { host: "127.0.0.1".into(), port: 11211 });
+        assert!(target(&address, &source, false).expect("a target").is_found());
+    }
 }

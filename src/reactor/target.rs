@@ -7,7 +7,7 @@ use crate::config::address::Address;
 use crate::proxy::close::Close;
 use crate::time::Time;
 use log::{debug, warn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// A name is not looked up more often than this, microseconds.
 const LOOK_UP_PAUSE: u64 = 1_000_000;
@@ -28,6 +28,8 @@ pub(super) struct Host {
     addresses: Vec<SocketAddr>,
     /// When its name was looked up last; None when it is an address and not a name.
     looked_up_at: Option<Time>,
+    /// It has been asked for, and there is no answer yet.
+    is_asked: bool,
 }
 
 impl Target {
@@ -39,12 +41,13 @@ impl Target {
                 if let Err(error) = &found {
                     warn!("cannot resolve \"{}\": {error}; it is tried again", endpoint.host);
                 }
-                let is_name = endpoint.host.parse::<IpAddr>().is_err();
+                let is_name = !endpoint.is_address();
                 let mut host = Host {
                     host: endpoint.host.clone(),
                     port: endpoint.port,
                     addresses: Vec::new(),
                     looked_up_at: is_name.then_some(Time::default()),
+                    is_asked: false,
                 };
                 host.found(found);
                 Self::Tcp(host)
@@ -55,6 +58,11 @@ impl Target {
     /// Whether its name has to be looked up from time to time.
     pub(super) fn has_name(&self) -> bool {
         matches!(self, Self::Tcp(Host { looked_up_at: Some(_), .. }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_found(&self) -> bool {
+        !matches!(self, Self::Tcp(host) if host.addresses.is_empty())
     }
 
     /// Begins to connect. A name is looked up again meanwhile, for the next time.
@@ -95,9 +103,11 @@ impl Target {
 impl Host {
     fn look_up(&mut self, backend: usize, names: Option<&Names>, now: Time) {
         if let (Some(at), Some(names)) = (&mut self.looked_up_at, names)
+            && !self.is_asked
             && now.since(*at) >= LOOK_UP_PAUSE
         {
             *at = now;
+            self.is_asked = true;
             names.ask(backend, &self.host, self.port);
         }
     }
@@ -105,6 +115,7 @@ impl Host {
     /// Addresses that were known stay in force when a name is not found any more, and in their
     /// order when it is found to have the same.
     fn found(&mut self, found: Found) {
+        self.is_asked = false;
         match found {
             Ok(mut addresses) => {
                 // `localhost` is both, and a memcached is likelier to listen on 127.0.0.1 alone.
