@@ -4,6 +4,7 @@ use log::LevelFilter;
 use nodeproxy::config::flags::{self, Command, Wrong};
 use nodeproxy::reactor::Reactor;
 use simple_logger::SimpleLogger;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -13,8 +14,16 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|it| it.to_string_lossy().into_owned()).collect();
+    let arguments: Result<Vec<_>, _> =
+        std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        // Another key in its place would be told to be elsewhere.
+        Err(wrong) => {
+            let expected = "expected UTF-8; of other keys `stats route KEY` tells where they are";
+            return fail(EXIT_USAGE, &format!("{wrong:?} is not UTF-8; {expected}"));
+        }
+    };
     let config = match flags::parse(&arguments) {
         Ok(Command::Run(config)) => config,
         Ok(Command::Print(text)) => return print(&text),

@@ -5,7 +5,9 @@ use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::{binary, listening_on, run};
 use crate::harness::ports;
 use crate::harness::process::Process;
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output};
 
 fn output(arguments: &[&str]) -> Output {
@@ -53,6 +55,17 @@ fn a_wrong_flag_is_named() {
     }
     refused(&["-s", "127.0.0.1:11211", "stray"], 2, &["stray"]);
     refused(&["-s"], 2, &["s"]);
+}
+
+#[test]
+fn a_key_that_is_no_text_is_not_taken_for_another() {
+    let mut command = Command::new(binary());
+    command.args(["--where", "-s", "a:1,b:1,c:1"]).arg(OsStr::from_bytes(b"k\xff"));
+    let output = command.output().expect("nodeproxy starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let wrong = String::from_utf8(output.stderr).expect("text");
+    assert!(wrong.starts_with("nodeproxy: \"k\\xFF\" is not UTF-8; expected UTF-8"), "{wrong}");
 }
 
 #[test]
