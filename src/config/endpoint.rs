@@ -28,6 +28,12 @@ impl Endpoint {
         self.host.parse::<IpAddr>().is_ok()
     }
 
+    /// The same for all spellings: names may be in capitals, IPv6 addresses may be written out.
+    pub(super) fn normal(&self) -> Self {
+        let address = self.host.parse::<IpAddr>().map(|address| address.to_string());
+        Self { host: address.unwrap_or_else(|_| self.host.to_lowercase()), port: self.port }
+    }
+
     /// The same of a host, in brackets or not, and the text of a port.
     pub(super) fn of(host: &str, port: &str) -> Result<Self, String> {
         let host = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(host);

@@ -150,7 +150,7 @@ fn check_listens(pools: &[ReadPool], problems: &mut Problems) {
         };
         let key = match &pool.listen {
             Listen::Tcp(endpoint) if endpoint.port == 0 => continue,
-            Listen::Tcp(endpoint) => endpoint.to_string().to_lowercase(),
+            Listen::Tcp(endpoint) => endpoint.normal().to_string(),
             Listen::Unix { path, .. } => path.clone(),
         };
         if let Some(other) = seen.get(&key) {

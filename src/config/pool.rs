@@ -2,7 +2,6 @@
 
 use super::address::{Address, Server};
 use super::draft::{Draft, MS, Wanted};
-use super::endpoint::Endpoint;
 use super::keys::named;
 use super::problems::{At, Problems, quoted};
 use super::yaml::Entry;
@@ -130,10 +129,9 @@ fn check_servers(servers: &[(At, Server)], problems: &mut Problems) {
     }
 }
 
-/// Host names are the same in capitals.
 fn comparable(address: &Address) -> Address {
     match address {
-        Address::Tcp(it) => Address::Tcp(Endpoint { host: it.host.to_lowercase(), port: it.port }),
+        Address::Tcp(endpoint) => Address::Tcp(endpoint.normal()),
         Address::Unix(_) => address.clone(),
     }
 }
@@ -156,18 +154,39 @@ fn choose_placement(draft: &mut Draft, pool_at: At, problems: &mut Problems) {
     let Some(servers_at) = draft.at("servers").filter(|_| !draft.servers.is_empty()) else {
         return;
     };
-    if let Err(error) = draft.pool.placement() {
-        let at = match error {
-            BuildError::NameNeeded { node, .. } | BuildError::SameName(_, node) => {
-                draft.servers[node].0
+    let mut error = |at, wrong: &str| problems.error(at, named(at, "servers", wrong));
+    match draft.pool.placement() {
+        Ok(_) => {}
+        Err(BuildError::NamesNeeded { nodes, pattern }) => {
+            for (at, server) in nodes.iter().map(|node| &draft.servers[*node]) {
+                error(*at, &name_needed(server, pattern));
             }
-            BuildError::NoNodes
+        }
+        Err(BuildError::SameName(one, other)) => {
+            let ((_, one), (at, other)) = (&draft.servers[one], &draft.servers[other]);
+            // Otherwise it has been told.
+            if one.label() != other.label() {
+                let (one, other) = (quoted(one.label()), quoted(other.label()));
+                let wrong = format!("{other} has the same name as {one} when keys are placed");
+                error(*at, &format!("{wrong}; expected another"));
+            }
+        }
+        Err(
+            wrong @ (BuildError::NoNodes
             | BuildError::TooManyNodes
             | BuildError::NoPoints
-            | BuildError::TooManyPoints => servers_at,
-        };
-        problems.error(at, named(at, "servers", &error.to_string()));
+            | BuildError::TooManyPoints),
+        ) => error(servers_at, &wrong.to_string()),
     }
+}
+
+fn name_needed(server: &Server, pattern: &str) -> String {
+    let server = quoted(server.label());
+    format!(
+        "{server} needs the name that the old client gave it, since this placement hashes the \
+         address that the host's name had when that client started; expected {pattern} after the \
+         weight"
+    )
 }
 
 fn check_weights(draft: &Draft, problems: &mut Problems) {

@@ -225,7 +225,7 @@ fn take_key(node: Node, lines: &mut HashMap<String, usize>, problems: &mut Probl
         }
     };
     if let Some(line) = lines.get(&key) {
-        let wrong = format!("{} is given twice; it is on line {line} already", quoted(&key));
+        let wrong = format!("{} is on line {line} already; expected it once", quoted(&key));
         problems.error(at, wrong);
         return Awaited::Ignored;
     }

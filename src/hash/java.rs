@@ -17,13 +17,7 @@ const POINTS: u64 = 160;
 /// The points of spymemcached's `KetamaNodeLocator`. With weights (2.12) they are libketama's
 /// whatever the hash. Of two points of one value the node later in the list has it.
 pub(super) fn spymemcached(nodes: &[Live<'_>], hash: Function) -> Result<Vec<Point>, BuildError> {
-    let unnamed = |live: &&Live<'_>| live.node.name.is_none() && address(live.node).is_none();
-    if let Some(live) = nodes.iter().find(unnamed) {
-        return Err(BuildError::NameNeeded {
-            node: live.index as usize,
-            pattern: "host/resolved-ip:port",
-        });
-    }
+    check_names(nodes, |node| address(node).is_none())?;
     let stem = |node: &Node| node.named(|| address(node).unwrap_or_default()) + "-";
     let mut points = if nodes.iter().any(|live| live.weight() != 1) {
         md5_points(nodes, libketama_names(nodes), stem)
@@ -37,12 +31,7 @@ pub(super) fn spymemcached(nodes: &[Live<'_>], hash: Function) -> Result<Vec<Poi
 /// The points of xmemcached's `KetamaMemcachedSessionLocator`. Among the nodes at one point, in the
 /// order of their names, the point's remainder chooses.
 pub(super) fn xmemcached(nodes: &[Live<'_>], hash: Function) -> Result<Vec<Point>, BuildError> {
-    if let Some(live) = nodes.iter().find(|live| live.node.name.is_none()) {
-        return Err(BuildError::NameNeeded {
-            node: live.index as usize,
-            pattern: "host/resolved-ip:port",
-        });
-    }
+    check_names(nodes, |_| true)?;
     let mut nodes = nodes.to_vec();
     nodes.sort_by_cached_key(|live| live.node.label());
     let stem = |node: &Node| node.label() + "-";
@@ -50,6 +39,16 @@ pub(super) fn xmemcached(nodes: &[Live<'_>], hash: Function) -> Result<Vec<Point
     points.sort_by_key(|point| point.value);
     let same = points.chunk_by(|one, other| one.value == other.value);
     Ok(same.map(|same| same[same[0].value as usize % same.len()]).collect())
+}
+
+/// Whether every node has a name, of those that need one.
+fn check_names(nodes: &[Live<'_>], needed: impl Fn(&Node) -> bool) -> Result<(), BuildError> {
+    let unnamed = nodes.iter().filter(|live| live.node.name.is_none() && needed(live.node));
+    let nodes: Vec<_> = unnamed.map(|live| live.index as usize).collect();
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    Err(BuildError::NamesNeeded { nodes, pattern: "host/resolved-ip:port" })
 }
 
 /// So many points: four to a name by MD5, one to a name by any other hash.

@@ -75,11 +75,12 @@ pub enum BuildError {
     TooManyPoints,
     /// Two backends have the same name; these are their indexes.
     SameName(usize, usize),
-    /// The scheme needs a name for the backend of this index, and this is its form.
-    NameNeeded {
-        /// The index of the backend.
-        node: usize,
-        /// What the name looks like.
+    /// The scheme needs names for these backends: it hashes the address that the name of a host had
+    /// when the old client started.
+    NamesNeeded {
+        /// The indexes of the backends.
+        nodes: Vec<usize>,
+        /// What a name looks like.
         pattern: &'static str,
     },
 }
@@ -152,18 +153,17 @@ impl fmt::Display for BuildError {
         match self {
             Self::NoNodes => f.write_str("no backend takes keys"),
             Self::TooManyNodes => write!(f, "more than {NODES_MAX} backends"),
-            Self::NoPoints => f.write_str("no backend has a point on the ring; raise points"),
+            Self::NoPoints => f.write_str("no point on the ring; expected more points"),
             Self::TooManyPoints => {
-                f.write_str("too many points on the ring; divide the weights by a common factor")
+                f.write_str("too many points on the ring; expected lower weights, or fewer points")
             }
             Self::SameName(one, other) => {
                 write!(f, "the backends {} and {} have the same name", one + 1, other + 1)
             }
-            Self::NameNeeded { node, pattern } => write!(
+            Self::NamesNeeded { nodes, pattern } => write!(
                 f,
-                "backend {} needs the name that the old client gave it, {pattern}: this placement \
-                 hashes the address that the host's name had when that client started",
-                node + 1
+                "{} backends lack the name that the old client gave them; expected {pattern}",
+                nodes.len()
             ),
         }
     }

@@ -260,9 +260,10 @@ fn what_cannot_be_placed_on_is_refused() {
     assert_eq!(error("ketama", &all), BuildError::SameName(0, 2));
     assert_eq!(error("rendezvous", &all), BuildError::SameName(0, 2));
     all[1].host = "cache1.example".to_owned();
-    let needed = error("spymemcached-ketama", &all);
-    assert!(matches!(needed, BuildError::NameNeeded { node: 1, .. }), "{needed}");
-    assert!(matches!(error("xmemcached-ketama", &all), BuildError::NameNeeded { node: 0, .. }));
+    let pattern = "host/resolved-ip:port";
+    let needed = |nodes: &[usize]| BuildError::NamesNeeded { nodes: nodes.into(), pattern };
+    assert_eq!(error("spymemcached-ketama", &all), needed(&[1]));
+    assert_eq!(error("xmemcached-ketama", &all), needed(&[0, 1, 2]));
     all.iter_mut().for_each(|node| node.weight = u32::MAX);
     assert_eq!(error("php-memcache-consistent", &all), BuildError::TooManyPoints);
     assert_eq!(error("cache-memcached-fast-ketama", &all), BuildError::TooManyPoints);

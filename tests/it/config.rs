@@ -120,7 +120,7 @@ fn bad_files_are_refused() {
         ),
         (
             pool("a", 1, "[s:1]") + &pool("a", 2, "[s:1]"),
-            "2:1: \"a\" is given twice; it is on line 1 already".into(),
+            "2:1: \"a\" is on line 1 already; expected it once".into(),
         ),
         (
             pool("a", 1, "[s:1, s:1]"),

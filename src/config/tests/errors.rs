@@ -23,6 +23,7 @@ fn each_error_has_its_place_and_says_what_is_expected() {
         let text = given(case, '|').or(pool).expect("a case");
         let is_error = |line: &&str| line.starts_with("f:");
         let expected: Vec<_> = case.lines().filter(is_error).collect();
+        assert!(expected.iter().all(|error| error.contains("; expected ")), "{case}");
         let errors = file::parse("f", text.as_bytes()).err().unwrap_or_default();
         if errors != expected || errors.is_empty() {
             complaints.push(format!("{text}{}\n", errors.join("\n")));
