@@ -77,7 +77,9 @@ impl Scheme {
         let Some(entry) = ENTRIES.iter().find(|entry| entry.name == name) else {
             let problem =
                 Problem::Unknown { value: name.to_owned(), known: Self::names().collect() };
-            return Err(vec![SchemeError { option: "placement", problem }]);
+            let unknown = SchemeError { option: "placement", problem };
+            // The one option with a form that every scheme takes.
+            return Err([unknown].into_iter().chain(hash_tag(options).err()).collect());
         };
         let taken = entry.taken(options);
         let mut errors = entry.not_taken(options, &taken);
@@ -340,6 +342,9 @@ mod tests {
     fn all_that_is_wrong_is_said() {
         let typo = errors("ketma", &Options::default());
         assert!(typo[0].starts_with("unknown placement \"ketma\"; expected one of ketama, jump, "));
+        assert_eq!(typo.len(), 1);
+        let both = errors("ketma", &Options { hash_tag: some("{"), ..Options::default() });
+        assert_eq!(both[1..], ["malformed hash_tag; expected two bytes, like {}"]);
         let options = Options {
             hash: some("md6"),
             distribution: some("modular"),
