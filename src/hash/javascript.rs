@@ -1,5 +1,5 @@
-//! npm's memcached 1.0 and later, over hashring 1 to 3. Read from its source and compared with
-//! 2.2.2.
+//! npm's memcached 2, over hashring 2 and 3. Read from its source and compared with 2.2.2. Its 1.0
+//! has the port 11211 in its names too, and else the same ring: there the backends are given names.
 
 use super::BuildError;
 use super::node::{Live, Node, total_weight};
