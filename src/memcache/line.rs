@@ -39,6 +39,11 @@ impl Verb {
     pub const fn returns_cas(self) -> bool {
         matches!(self, Self::Gets | Self::Gats)
     }
+
+    /// Whether it retrieves values and gives them a new expiry.
+    pub const fn touches(self) -> bool {
+        matches!(self, Self::Gat | Self::Gats)
+    }
 }
 
 /// Why a request is answered by the proxy itself.

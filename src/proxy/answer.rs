@@ -105,7 +105,9 @@ fn accept_hit<S>(
             let value = Some((&link.input, reply.len - b"END\r\n".len()));
             clients.resume(client, value, None, stock);
         } else {
-            clients.counters.get_hits += 1;
+            if let Kind::Get(verb) = asked.kind {
+                clients.counters.hit(verb, 1);
+            }
             give(link, reply, asked, client, clients, stock);
         }
     }
@@ -241,31 +243,42 @@ impl Counters {
     #[inline]
     pub(super) fn asked(&mut self, kind: Kind) {
         match kind {
-            Kind::Get(_) => self.cmd_get += 1,
-            Kind::Store(Verb::MetaSet) => self.cmd_meta += 1,
+            Kind::Get(verb) => self.retrieve(verb, 1),
             Kind::Store(_) => self.cmd_set += 1,
             Kind::Touch => self.cmd_touch += 1,
-            Kind::MetaGet | Kind::MetaDelete | Kind::MetaArithmetic | Kind::MetaDebug => {
-                self.cmd_meta += 1;
-            }
+            Kind::MetaGet => self.cmd_get += 1,
+            Kind::MetaDelete | Kind::MetaArithmetic | Kind::MetaDebug => {}
             Kind::Delete | Kind::Incr | Kind::Decr => {}
             Kind::Part(_) | Kind::Again(_) | Kind::Broadcast | Kind::Probe => {}
         }
+        self.cmd_meta += u64::from(kind.is_meta());
+    }
+
+    /// So many keys are retrieved. Those that are touched by the way count as touched, as memcached
+    /// has it.
+    #[inline]
+    pub(super) fn retrieve(&mut self, verb: Verb, keys: usize) {
+        *if verb.touches() { &mut self.cmd_touch } else { &mut self.cmd_get } += keys as u64;
+    }
+
+    /// So many keys were found.
+    #[inline]
+    pub(super) fn hit(&mut self, verb: Verb, keys: usize) {
+        *if verb.touches() { &mut self.touch_hits } else { &mut self.get_hits } += keys as u64;
+    }
+
+    /// So many keys were not found.
+    pub(super) fn miss(&mut self, verb: Verb, keys: usize) {
+        *if verb.touches() { &mut self.touch_misses } else { &mut self.get_misses } += keys as u64;
     }
 
     /// A request of one key was answered by its backend.
     #[inline]
     fn answered(&mut self, kind: Kind, form: Form) {
-        let word = match form {
-            Form::Hit | Form::Value => {
-                self.get_hits += 1;
-                return;
-            }
-            Form::End => {
-                self.get_misses += 1;
-                return;
-            }
-            Form::Line(word) => word,
+        let word = match (form, kind) {
+            (Form::Line(word), _) => word,
+            (Form::End, Kind::Get(verb)) => return self.miss(verb, 1),
+            (Form::Hit | Form::Value | Form::End, _) => return,
         };
         let counter = match (kind, word) {
             (Kind::MetaGet, Word::MetaHeader | Word::MetaValue) => &mut self.get_hits,

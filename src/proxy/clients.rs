@@ -161,7 +161,7 @@ impl<S> Clients<S> {
         if let Some(client) = self.table.get_mut(id)
             && let Some(gather) = client.replies.gather(place)
         {
-            self.counters.get_misses += gather.misses(part) as u64;
+            self.counters.miss(gather.verb, gather.misses(part));
         }
     }
 

@@ -150,7 +150,8 @@ impl Kind {
         }
     }
 
-    const fn is_meta(self) -> bool {
+    /// Whether it is a meta command.
+    pub(super) const fn is_meta(self) -> bool {
         matches!(
             self,
             Self::MetaGet

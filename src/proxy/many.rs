@@ -30,7 +30,7 @@ impl<S> Proxy<S> {
         let mut gather = self.clients.take_gather();
         gather.verb = request.line.verb;
         let (at, finished) = self.collect(id, &request, at, &mut gather, now);
-        self.clients.counters.cmd_get += gather.len() as u64;
+        self.clients.counters.retrieve(gather.verb, gather.len());
         if gather.len() > 0 {
             self.send(id, &request, gather, now);
         } else {
@@ -140,10 +140,11 @@ pub(super) fn accept_values<S>(
         hits += 1;
     }
     gather.keep(asked.part, [&input[..taken], &[]]);
+    let verb = gather.verb;
     client.replies.hold(taken);
     client.saw(longest);
     clients.hold(taken);
-    clients.counters.get_hits += hits;
+    clients.counters.hit(verb, hits);
     link.input.consume(taken);
     Ok(())
 }
@@ -200,9 +201,10 @@ fn accept_value<S>(
     part.found(key, kept.len(), dropped).map_err(|_| Close::Unsolicited)?;
     let (first, second) = link.input.pieces(kept.clone());
     gather.keep(asked.part, [first, second]);
+    let verb = gather.verb;
     client.replies.hold(kept.len());
     clients.hold(kept.len());
-    clients.counters.get_hits += 1;
+    clients.counters.hit(verb, 1);
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod parsers;
 mod resting;
 mod shutdown;
 mod simulation;
+mod statistics;
 mod tidy;
 mod transparent;
 mod unanswered;
