@@ -150,6 +150,16 @@ impl Reactor {
             }
         }
         self.proxy.client_received(id, now);
+        if self.ends_at.is_some() {
+            self.end_when_read(id);
+        }
+    }
+
+    /// What a client had sent when the end was announced is answered, and no more.
+    fn end_when_read(&mut self, id: ClientId) {
+        if self.proxy.client(id).is_some_and(|client| !client.readiness.readable) {
+            self.proxy.client_ended(id);
+        }
     }
 
     /// Goes on where a tick stopped to let others have their turn.
@@ -260,7 +270,6 @@ impl Reactor {
                 client.readiness.readable = true;
             }
             self.serve(id, now);
-            self.proxy.client_ended(id);
         }
     }
 

@@ -55,6 +55,22 @@ fn requests_in_flight_are_answered_before_the_end() {
     }
 }
 
+/// It does not fit into one buffer, so some of it has not been read when the signal comes.
+#[test]
+fn all_that_was_sent_before_the_signal_is_answered() {
+    let backend = FakeBackend::with(|_| Act::Hold);
+    let mut proxy = Nodeproxy::before(&[backend.address()]).timeout_ms(60_000).start();
+    let mut client = proxy.connect();
+    client.send(&b"get none\r\n".repeat(5_000));
+    backend.wait_for("get", 1);
+    proxy.process().signal("TERM");
+    eventually("a closed door", || TcpStream::connect(proxy.address()).is_err().then_some(()));
+    backend.release(5_000);
+    client.expect(&b"END\r\n".repeat(5_000));
+    client.expect_closed();
+    exits_well(proxy.process());
+}
+
 #[test]
 fn a_silent_backend_delays_the_end_by_the_timeout_and_no_more() {
     let backend = FakeBackend::with(|_| Act::Mute);
