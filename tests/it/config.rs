@@ -2,39 +2,13 @@
 //! who has a key (`--where`), or say what is wrong, each error with its place, and not start.
 
 use crate::harness::client::Client;
+use crate::harness::file::File;
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::{binary, listening_on, run};
 use crate::harness::ports;
-use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/etc/nodeproxy.yml");
-
-/// A file that goes when its test does.
-struct File(PathBuf);
-
-impl File {
-    fn new(bytes: impl AsRef<[u8]>) -> Self {
-        static FILES: AtomicUsize = AtomicUsize::new(0);
-        let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("config-{}-{number}.yml", std::process::id());
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::write(&path, bytes).expect("a file");
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("a path that is text")
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
 
 fn output(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).output().expect("nodeproxy starts")
@@ -170,7 +144,7 @@ fn bad_files_are_refused() {
 fn bytes_that_are_no_text_are_refused() {
     let expected = "2:3: the byte 0xff is not UTF-8; expected a text in UTF-8";
     refused(File::new(b"a:\n  \xff: x\n").path(), &[expected]);
-    let mut binary = fs::read(binary()).expect("the binary");
+    let mut binary = std::fs::read(binary()).expect("the binary");
     binary.truncate(1 << 20);
     let file = File::new(binary);
     let output = output(&["-c", file.path()]);

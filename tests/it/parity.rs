@@ -3,17 +3,15 @@
 
 use crate::harness::bytes::set;
 use crate::harness::client::Client;
+use crate::harness::file::File;
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::{listening_on, run};
 use crate::harness::ports;
 use crate::harness::process::Process;
 use crate::harness::wait::eventually;
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const TWEMPROXY: [&str; 2] = ["nutcracker", "/usr/sbin/nutcracker"];
 /// The last is where `make parity` puts what is not Debian's.
@@ -49,30 +47,6 @@ fn skipped(what: &str) {
 fn keys() -> Vec<String> {
     let several = |at| [format!("user:{at}:profile"), format!("page/{{{at}}}?x={}", at * 7919)];
     (0..100).flat_map(several).chain(["a".into(), "x".repeat(230)]).collect()
-}
-
-/// A file that goes when its test does.
-struct File(PathBuf);
-
-impl File {
-    fn new(text: &str) -> Self {
-        static FILES: AtomicUsize = AtomicUsize::new(0);
-        let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("parity-{}-{number}.yml", std::process::id());
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::write(&path, text).expect("a file");
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("a path that is text")
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 /// The proxy with a file of this text, told to listen on any port.

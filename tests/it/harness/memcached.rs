@@ -11,13 +11,19 @@ use std::process::Command;
 pub(crate) struct Memcached {
     process: Process,
     address: SocketAddr,
+    flags: &'static [&'static str],
 }
 
 impl Memcached {
     /// Starts one on a free port and waits until it answers.
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// One with these flags too.
+    pub(crate) fn with(flags: &'static [&'static str]) -> Self {
         for _ in 0..10 {
-            if let Some(started) = Self::start_on(ports::reserve()) {
+            if let Some(started) = Self::start_on(ports::reserve(), flags) {
                 return started;
             }
         }
@@ -29,17 +35,18 @@ impl Memcached {
     }
 
     /// `None` when another process was quicker to take the port.
-    fn start_on(port: u16) -> Option<Self> {
+    fn start_on(port: u16, flags: &'static [&'static str]) -> Option<Self> {
         let port_text = port.to_string();
         let mut command = Command::new("memcached");
         command.args(["-l", "127.0.0.1", "-U", "0", "-t", "2", "-u", "nobody", "-p", &port_text]);
+        command.args(flags);
         let process = match Process::start(&mut command) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 panic!("memcached is missing; install it, for example: apt-get install memcached")
             }
             started => started.expect("memcached starts"),
         };
-        let mut started = Self { process, address: (Ipv4Addr::LOCALHOST, port).into() };
+        let mut started = Self { process, address: (Ipv4Addr::LOCALHOST, port).into(), flags };
         let pid = format!("STAT pid {}\r\n", started.process.id());
         let mut ended = false;
         let answers = within(SOON, || {
@@ -68,7 +75,8 @@ impl Memcached {
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.kill();
-        *self = Self::start_on(self.address.port()).expect("nobody else takes the port");
+        *self =
+            Self::start_on(self.address.port(), self.flags).expect("nobody else takes the port");
     }
 
     /// Whether it holds the key, asked past any proxy.

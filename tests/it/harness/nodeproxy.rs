@@ -1,7 +1,9 @@
 //! The proxy's own process.
 
 use super::client::Client;
+use super::file::File;
 use super::process::Process;
+use super::stats::Stats;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 pub(crate) struct Nodeproxy {
     process: Process,
     address: SocketAddr,
+    _file: Option<File>,
 }
 
 /// How to start it.
@@ -36,12 +39,38 @@ impl Nodeproxy {
         }
     }
 
+    /// In front of these backends, by a file with these lines about their pool.
+    #[track_caller]
+    pub(crate) fn pool(servers: &[SocketAddr], lines: &[&str]) -> Self {
+        Self::configured(&pool("cache", servers, lines))
+    }
+
+    /// By a file of this text; it is the first of its pools that clients connect to.
+    #[track_caller]
+    pub(crate) fn configured(text: &str) -> Self {
+        let file = File::new(text);
+        Self::listening(run(&["-c", file.path()]), Some(file))
+    }
+
+    #[track_caller]
+    fn listening(process: Process, file: Option<File>) -> Self {
+        let Some(address) = process.find_in_log(listening_on) else {
+            panic!("nodeproxy does not say where it listens: {}", process.log());
+        };
+        Self { process, address, _file: file }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
+    }
+
+    /// What it tells of itself: `stats`, or `stats WORD`.
+    pub(crate) fn stats(&self, words: &str) -> Stats {
+        Stats::ask(&mut self.connect(), words)
     }
 
     pub(crate) fn process(&mut self) -> &mut Process {
@@ -84,12 +113,21 @@ impl Setup {
         command.args(["-n", &self.links.to_string()]);
         command.args(["--timeout", &self.timeout.as_millis().to_string()]);
         command.args(&self.flags);
-        let process = Process::start(&mut command).expect("nodeproxy starts");
-        let Some(address) = process.find_in_log(listening_on) else {
-            panic!("nodeproxy does not say where it listens: {}", process.log());
-        };
-        Nodeproxy { process, address }
+        Nodeproxy::listening(Process::start(&mut command).expect("nodeproxy starts"), None)
     }
+}
+
+/// A pool of a file, that listens on any port.
+pub(crate) fn pool(name: &str, servers: &[SocketAddr], lines: &[&str]) -> String {
+    let mut text = format!("{name}:\n  listen: 127.0.0.1:0\n");
+    for line in lines {
+        text += &format!("  {line}\n");
+    }
+    text += "  servers:\n";
+    for server in servers {
+        text += &format!("    - {server}:1\n");
+    }
+    text
 }
 
 /// The address in the line that says where it listens.

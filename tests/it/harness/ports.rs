@@ -1,10 +1,15 @@
 //! Ports that stay ours: for backends that go away and come back, and for those that refuse.
 
+use socket2::{Domain, Socket, Type};
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const FIRST: u32 = 12_000;
+
+/// On this host a connection is there at once, unless it has to wait.
+const QUEUED_SOON: Duration = Duration::from_millis(200);
 
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
@@ -35,4 +40,31 @@ fn ephemeral_from() -> u32 {
         .and_then(|range| range.split_whitespace().next()?.parse().ok())
         .filter(|first| (FIRST + 1_000..=65_000).contains(first))
         .unwrap_or(32_768)
+}
+
+/// A port where every attempt to connect waits for ever: nobody accepts, and the queue is full.
+pub(crate) struct Blackhole {
+    listener: Socket,
+    _waiting: Vec<Socket>,
+}
+
+impl Blackhole {
+    pub(crate) fn open() -> Self {
+        let listener = Socket::from(listen());
+        listener.listen(0).expect("a shorter queue");
+        let mut waiting = Vec::new();
+        for _ in 0..100 {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            let address = listener.local_addr().expect("bound");
+            if socket.connect_timeout(&address, QUEUED_SOON).is_err() {
+                return Self { listener, _waiting: waiting };
+            }
+            waiting.push(socket);
+        }
+        panic!("a queue that is never full");
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("bound").as_socket().expect("of IP")
+    }
 }

@@ -86,6 +86,27 @@ impl Process {
         [11, 12].map(|at| self.stat(at).parse::<u64>().expect("a number")).iter().sum()
     }
 
+    /// Bytes of resident memory.
+    pub(crate) fn resident(&self) -> u64 {
+        self.kilobytes("smaps_rollup", "Rss:") << 10
+    }
+
+    /// The most that these were since `forget_peak`.
+    pub(crate) fn resident_peak(&self) -> u64 {
+        self.kilobytes("status", "VmHWM:") << 10
+    }
+
+    pub(crate) fn forget_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.id());
+        fs::write(path, "5").expect("it is our child");
+    }
+
+    fn kilobytes(&self, file: &str, name: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/{file}", self.id())).expect("running");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("the line");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// A word of `/proc/PID/stat`, counted from the state, behind the name in parentheses.
     fn stat(&self, at: usize) -> String {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("running");

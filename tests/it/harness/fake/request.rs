@@ -1,5 +1,7 @@
 //! Cuts what a backend received into requests.
 
+use std::time::Instant;
+
 /// One request, as it was received.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -11,6 +13,8 @@ pub(crate) struct Asked {
     pub(crate) line: Vec<u8>,
     /// The value without its end.
     pub(crate) data: Vec<u8>,
+    /// When it was received.
+    pub(crate) at: Instant,
 }
 
 impl Asked {
@@ -31,7 +35,8 @@ impl Asked {
 pub(super) fn take(bytes: &mut Vec<u8>, connection: usize, place: usize) -> Option<Asked> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]).to_vec();
-    let mut asked = Asked { connection, place, line, data: Vec::new() };
+    let at = Instant::now();
+    let mut asked = Asked { connection, place, line, data: Vec::new(), at };
     let mut whole = end + 1;
     if let Some(len) = value_len(&asked) {
         asked.data = bytes.get(whole..whole + len)?.to_vec();
