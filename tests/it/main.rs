@@ -14,6 +14,7 @@ mod differential;
 mod flags;
 mod fragments;
 mod harness_itself;
+mod health;
 mod intruders;
 mod large_replies;
 mod misbehaving;
