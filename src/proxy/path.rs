@@ -240,13 +240,16 @@ impl<S> Proxy<S> {
             {
                 return Err(Close::Unsolicited);
             }
+            // A late answer does not undo the failure that it has been.
+            if link.late == 0 {
+                oldest.get_or_insert(asked.asked_at);
+            }
             if is_part {
                 many::accept_part(link, &reply, &asked, backend, clients, stock, scratch)?;
             } else {
                 answer::accept(link, &reply, &asked, backend, clients, stock)?;
             }
             link.input.consume(link.input.len() - rest);
-            oldest.get_or_insert(asked.asked_at);
             if asked.kind == Kind::Probe {
                 heard = Heard::Probe;
             }

@@ -171,6 +171,23 @@ fn a_backend_that_refuses_is_down_as_soon_as_it_is_asked() {
     assert_eq!(downs(&proxy, backend.address()), 1);
 }
 
+/// Every answer was late, and each late answer took back the failure that it had been.
+#[test]
+fn a_backend_that_answers_everything_late_is_down() {
+    let backend = FakeBackend::with(|_| Act::After(ms(350)));
+    let proxy = Nodeproxy::pool(&[backend.address()], &["timeout: 150"]);
+    let mut client = proxy.connect();
+    for at in 1..=2 {
+        fails(&mut client, "get k\r\n");
+        // What comes behind it on the link has been waited for.
+        let behind = ms(350 * at);
+        eventually("the late answer", || {
+            (backend.asked().first().is_some_and(|it| it.at.elapsed() > behind)).then_some(())
+        });
+    }
+    eventually("down", || (!is_up(&proxy, backend.address())).then_some(()));
+}
+
 #[test]
 fn an_answer_between_failures_keeps_it_up() {
     let backend = FakeBackend::with(|asked| match asked.key().as_str() {
