@@ -26,6 +26,7 @@ mod outage;
 mod parity;
 mod parsers;
 mod resting;
+mod rig;
 mod shutdown;
 mod simulation;
 mod statistics;
