@@ -19,6 +19,7 @@ mod intruders;
 mod large_replies;
 mod misbehaving;
 mod multiget;
+mod on_down;
 mod on_error;
 mod ordering;
 mod other_backends;
