@@ -15,8 +15,9 @@ pub const PLACES_MAX: usize = 1024;
 /// taken up beyond.
 pub const REPLY_BYTES_MAX: usize = 1 << 21;
 
-/// What a reply is expected to be before one has come, bytes.
-pub const TYPICAL_REPLY_BYTES: usize = 1 << 14;
+/// What a reply is expected to be before one has come, bytes. A new client is owed few replies
+/// until it is known that they are small: what others ask waits behind them.
+pub const TYPICAL_REPLY_BYTES: usize = 1 << 16;
 
 /// A reply may be so many times larger than those that came lately before its client has to do
 /// without it.
