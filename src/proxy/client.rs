@@ -200,7 +200,10 @@ impl<S> Client<S> {
             true => self.limits.memory_max,
             false => self.limits.memory_max * OVERDRAFT,
         };
-        most.min(allowance).saturating_sub(self.kept())
+        let left = most.min(allowance).saturating_sub(self.output.len());
+        // The values of many keys are there twice while they leave.
+        let left = if matches!(asked.kind, Kind::Part(_)) { left / 2 } else { left };
+        left.saturating_sub(self.replies.held())
     }
 
     /// Whether it has asked for changes since it asked for what has this place.
