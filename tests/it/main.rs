@@ -30,6 +30,7 @@ mod resting;
 mod rig;
 mod shutdown;
 mod simulation;
+mod slow_readers;
 mod statistics;
 mod tidy;
 mod transparent;

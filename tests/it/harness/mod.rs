@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod core;
 pub(crate) mod fake;
 pub(crate) mod file;
+pub(crate) mod latency;
 pub(crate) mod memcached;
 pub(crate) mod nodeproxy;
 pub(crate) mod pair;
