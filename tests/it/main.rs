@@ -15,6 +15,7 @@ mod flags;
 mod fragments;
 mod harness_itself;
 mod health;
+mod hostile_bytes;
 mod intruders;
 mod large_replies;
 mod misbehaving;
