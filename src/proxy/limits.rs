@@ -8,8 +8,9 @@ pub const REQUESTS_PER_TICK: usize = 128;
 pub const KEYS_PER_TURN: usize = 256;
 
 /// Replies that one client may be owed, each key counted; it is not read from while it is owed
-/// more.
-pub const PLACES_MAX: usize = 1024;
+/// more. What others ask of the same backend waits behind them: enough to keep a backend busy, and
+/// no more.
+pub const PLACES_MAX: usize = 256;
 
 /// Bytes of replies that wait for one client, or are to be expected; no further request of it is
 /// taken up beyond.

@@ -11,6 +11,7 @@ mod config;
 mod conformance;
 mod descriptors;
 mod differential;
+mod fairness;
 mod flags;
 mod fragments;
 mod harness_itself;
