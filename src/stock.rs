@@ -1,6 +1,9 @@
 //! The buffers that rings borrow, and the memory that replies are kept in while they wait for their
 //! turn: taken once, used again and again, so that a steady request allocates nothing.
 
+use memmap2::MmapMut;
+use std::ops::{Deref, DerefMut};
+
 /// The smallest buffer, bytes: room for a batch of small requests.
 pub const BUFFER_BYTES_MIN: usize = 1 << 14;
 
@@ -26,20 +29,63 @@ const SHELVES: usize = shelf(BUFFER_BYTES_KEPT_MAX) + 1;
 /// one; and that is where glibc puts large allocations.
 const ALIGNMENT: usize = 64;
 
+/// Buffers begin on different lines of their pages, or else the first lines of all of them would
+/// compete for the same few places in the cache.
+const STARTS: usize = 4096 / ALIGNMENT;
+
 /// Bytes on loan.
 #[derive(Default)]
 pub struct Buffer {
     /// Those before `start` are not used.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
     pub(crate) start: usize,
 }
 
-impl Buffer {
+/// Memory that goes back to the system with its buffer. The allocator keeps what it gets back:
+/// after 10,000 clients had each sent a part of a value, 170 MB stayed with a process that used 9.
+#[derive(Default)]
+pub struct Bytes {
+    mapped: Option<MmapMut>,
+    /// When the system lets nothing more be mapped, and for no bytes at all.
+    allocated: Vec<u8>,
+}
+
+impl Bytes {
     fn new(size: usize) -> Self {
-        let mut bytes = vec![0; size + ALIGNMENT - 1];
-        let start = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT - 1);
-        bytes.truncate(start + size);
-        Self { bytes, start }
+        match MmapMut::map_anon(size) {
+            Ok(mapped) => Self { mapped: Some(mapped), allocated: Vec::new() },
+            Err(_) => Self { mapped: None, allocated: vec![0; size] },
+        }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.mapped {
+            Some(mapped) => mapped,
+            None => &self.allocated,
+        }
+    }
+}
+
+impl DerefMut for Bytes {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match &mut self.mapped {
+            Some(mapped) => mapped,
+            None => &mut self.allocated,
+        }
+    }
+}
+
+impl Buffer {
+    /// The `number`th buffer.
+    fn new(size: usize, number: usize) -> Self {
+        let start = number % STARTS * ALIGNMENT;
+        Self { bytes: Bytes::new(start + size), start }
     }
 
     /// How many bytes it takes.
@@ -79,6 +125,8 @@ pub struct Stock {
     kept_max: usize,
     /// Bytes of the buffers that are in use.
     lent: usize,
+    /// Buffers made so far.
+    made: usize,
 }
 
 impl Stock {
@@ -91,6 +139,7 @@ impl Stock {
             kept: 0,
             kept_max,
             lent: 0,
+            made: 0,
         }
     }
 
@@ -116,7 +165,10 @@ impl Stock {
                 self.kept -= size;
                 buffer
             }
-            None => Buffer::new(size),
+            None => {
+                self.made += 1;
+                Buffer::new(size, self.made)
+            }
         }
     }
 
