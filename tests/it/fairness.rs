@@ -48,7 +48,7 @@ fn one_client_that_pipelines_does_not_slow_down_the_others() {
         let without = ordinary(&proxy);
         let (with, rounds) = beside_a_flood(&proxy, || ordinary(&proxy));
         let text = format!("without: {without}; with: {with}; {rounds} rounds");
-        println!("{text}");
+        eprintln!("{text}");
         if with.p99() <= without.p99() * 3 {
             return;
         }

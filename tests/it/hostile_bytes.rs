@@ -58,7 +58,7 @@ impl Street {
         });
         let outcome = outcome.unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
         let grown = self.proxy.process().resident_peak().saturating_sub(before);
-        println!(
+        eprintln!(
             "{name}: took {} of {} bytes, said {}; {} KiB more, neighbour {slowest:?} at most",
             outcome.taken,
             bytes.len(),

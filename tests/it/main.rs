@@ -9,6 +9,7 @@ mod harness;
 mod allocations;
 mod config;
 mod conformance;
+mod crowds;
 mod descriptors;
 mod differential;
 mod fairness;

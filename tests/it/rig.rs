@@ -134,7 +134,9 @@ impl Tally {
     fn judge(&self, name: &str, recovery: Duration) {
         let (good, failed) = (self.good(), self.failed());
         let slowest = Duration::from_micros(self.slowest.load(Ordering::Relaxed));
-        println!("{name}: {good} good, {failed} failed, {slowest:?} at most, {recovery:?} to heal");
+        eprintln!(
+            "{name}: {good} good, {failed} failed, {slowest:?} at most, {recovery:?} to heal"
+        );
         let wrong = self.wrong.lock().expect("wrong");
         assert!(wrong.is_empty(), "{name}: {} wrong replies, as {}", wrong.len(), wrong[0]);
         assert!(slowest < HANG, "{name}: a batch took {slowest:?}");

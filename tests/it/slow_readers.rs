@@ -58,7 +58,7 @@ fn four_clients_that_ask_for_a_gigabyte_and_never_read_cost_little() {
     let sockets: Vec<_> = (0..4).map(|_| greedy(&proxy, &requests)).collect();
     let during = usual(&proxy);
     let peak = proxy.process().resident_peak();
-    println!("peak {} KiB; others before: {before}; during: {during}", peak >> 10);
+    eprintln!("peak {} KiB; others before: {before}; during: {during}", peak >> 10);
     assert!(peak < 64 * MIB, "{peak} bytes resident");
     assert!(during.median() <= before.median() * 3 + ms(1), "{before}; {during}");
     assert!(during.p99() <= before.p99() * 3 + ms(15), "{before}; {during}");
@@ -101,7 +101,7 @@ fn a_client_costs_no_more_than_it_may() {
         (written() < before + LARGE as u64 / 10).then_some(())
     });
     let grown = proxy.process().resident_peak().saturating_sub(before);
-    println!("grown by {} KiB for {CLIENTS} clients", grown >> 10);
+    eprintln!("grown by {} KiB for {CLIENTS} clients", grown >> 10);
     // What a buffer has more than it holds, and what the link has read.
     assert!(grown < CLIENTS * MIB + 2 * MIB, "{grown} bytes more");
     let whole: Vec<u8> = keys.iter().flat_map(|key| bytes::value(key, 0, &value)).collect();
