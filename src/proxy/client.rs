@@ -4,7 +4,8 @@ use super::asked::Asked;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{
-    CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX, REPLY_BYTES_MAX, SURPRISE, TYPICAL_REPLY_BYTES,
+    CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX, REPLY_BYTES_MAX, SHORT_REPLY_BYTES, SURPRISE,
+    TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
 use crate::memcache::line::Request;
@@ -175,20 +176,21 @@ impl<S> Client<S> {
     }
 
     /// Bytes of replies that are kept for it.
-    pub(super) fn kept(&self) -> usize {
+    pub fn kept(&self) -> usize {
         self.output.len() + self.replies.held()
     }
 
     /// Bytes that it costs.
-    pub(super) fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.input.capacity() + self.output.capacity() + self.replies.held()
     }
 
-    /// Whether a reply of `len` bytes can be kept for it. There is always room for the one whose
-    /// turn it is when nothing else is to be written first.
+    /// Whether a reply of `len` bytes can be kept for it. There is always room for a short one, and
+    /// for the one whose turn it is when nothing else is to be written first.
     #[inline]
     pub(super) fn has_room(&self, len: usize, asked: &Asked, allowance: usize) -> bool {
         len <= self.room(asked, allowance)
+            || len <= SHORT_REPLY_BYTES
             || self.kept() == 0
             || self.output.is_empty() && self.replies.is_first(asked.place)
     }

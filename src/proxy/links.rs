@@ -62,6 +62,11 @@ impl<S> Links<S> {
         self.table.get_mut(id)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// A link that something was read from, and its backend.
     pub(super) fn hearing(&mut self, id: LinkId) -> Option<(&mut Link<S>, &mut Backend)> {
         let link = self.table.get_mut(id)?;

@@ -96,6 +96,28 @@ pub struct About {
     pub memory_max: usize,
 }
 
+/// What the proxy holds at the moment. All of it but the links comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holdings {
+    /// Clients that are connected.
+    pub clients: usize,
+    /// Links, those that are being opened and those that are given up too.
+    pub links: usize,
+    /// Bytes of the buffers that connections hold.
+    pub lent_bytes: usize,
+    /// Bytes of replies that came before their turn.
+    pub held_bytes: usize,
+    /// Timers that are set.
+    pub timers: usize,
+}
+
+impl Holdings {
+    /// The memory that `memory_max` is about, bytes.
+    pub fn bytes(&self) -> usize {
+        self.lent_bytes + self.held_bytes
+    }
+}
+
 const TOO_MANY: &[u8] = b"SERVER_ERROR too many connections\r\n";
 
 /// The core. `S` is a socket; the core carries it and cannot touch it.
@@ -189,6 +211,17 @@ impl<S> Proxy<S> {
     /// Bytes of the buffers that connections hold at the moment.
     pub fn lent_bytes(&self) -> usize {
         self.stock.lent()
+    }
+
+    /// What the proxy holds at the moment.
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            clients: self.clients.len(),
+            links: self.links.len(),
+            lent_bytes: self.stock.lent(),
+            held_bytes: self.clients.held(),
+            timers: self.links.timers.len(),
+        }
     }
 
     /// The link, unless it is gone.

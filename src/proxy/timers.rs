@@ -33,6 +33,11 @@ impl Timers {
         self.heap.push(Reverse((at, whom)));
     }
 
+    /// How many are set.
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// When the first timer fires.
     pub(super) fn next(&self) -> Option<Time> {
         self.heap.peek().map(|Reverse((at, _))| *at)

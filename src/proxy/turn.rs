@@ -143,7 +143,7 @@ impl<S> Proxy<S> {
     /// When memory is short, less is kept for each client; when there is none left, the client that
     /// costs the most is closed.
     fn relieve(&mut self) {
-        let used = |proxy: &Self| proxy.stock.lent() + proxy.clients.held();
+        let used = |proxy: &Self| proxy.holdings().bytes();
         let short = used(self) > self.about.memory_max / 4 * 3;
         self.clients.allowance = if short { ALLOWANCE_WHEN_SHORT } else { usize::MAX };
         while used(self) > self.about.memory_max

@@ -1,308 +1,416 @@
-//! A client that knows what it may be answered.
+//! A client that knows what it may be answered, and when.
 #![expect(clippy::wildcard_enum_match_arm, reason = "few questions are of interest at a time")]
 
+use super::answer::{self, Part};
+use super::beliefs::{Beliefs, MISSING};
+use super::pipe::Pipe;
+use super::plan::{LARGE, Mood, Plan, TIMEOUT};
+use super::question::{How, Manner, Question, Value};
 use super::rng::Rng;
-use nodeproxy::proxy::client::ClientId;
-use std::collections::{HashMap, VecDeque};
+use nodeproxy::time::Time;
+use std::collections::VecDeque;
 
-/// Keys of one client. They are its own, so that it knows what they can hold.
-const KEYS: usize = 5;
+/// Keys of one client of each kind.
+const KEYS: usize = 6;
+/// Keys of the longest retrieval.
+const KEYS_AT_ONCE: usize = 24;
 
-/// Longer than any ring's first buffer.
-const LARGE: usize = 20_000;
-
-/// The longest value that the proxy takes.
-pub(super) const VALUE_BYTES_MAX: usize = 30_000;
+const NO_ROOM: &str = "SERVER_ERROR out of memory writing get response";
+const TOO_MANY: &str = "SERVER_ERROR too many connections";
 
 /// A question that has not been answered.
-#[derive(Debug)]
-enum Question {
-    Get(Vec<String>),
-    Set {
-        key: String,
-        value: String,
-    },
-    Delete(String),
-    TooLarge(String),
-    /// Quiet meta commands; each has a fence behind it, which tells whether it was answered.
-    MetaGet(String),
-    MetaSet {
-        key: String,
-        value: String,
-    },
-    MetaDelete(String),
-    Fence,
-    Verbosity,
-    Version,
-    Nonsense,
+struct Asked {
+    question: Question,
+    /// What its answer repeats.
+    opaque: u64,
+    at: Time,
+    /// Bytes that have to have been sent for it to be whole.
+    ends: usize,
 }
 
-/// What a key may hold: nothing is the empty text.
-type Possible = Vec<String>;
-
 pub(super) struct Peer {
-    pub(super) id: ClientId,
-    name: usize,
-    /// It may read anything that it ever wrote to a key.
-    relaxed: bool,
-    /// Nothing may fail.
-    calm: bool,
-    serial: usize,
-    asked: VecDeque<Question>,
-    /// What each key may hold once everything that was answered has been done.
-    possible: HashMap<String, Possible>,
-    /// What may still be written at any time: the writes that were answered with an error.
-    floating: HashMap<String, Possible>,
-    /// Bytes on their way to the proxy.
-    pub(super) sent: Vec<u8>,
+    pub(super) name: usize,
+    /// There are too many already.
+    refused: bool,
+    plan: Plan,
+    /// The number of what it wrote last.
+    serial: u64,
+    asked: VecDeque<Asked>,
+    beliefs: Beliefs,
+    /// Bytes on their way to the proxy, and how many there ever were and have arrived.
+    unsent: Pipe,
+    written: usize,
+    arrived: usize,
     /// Bytes from the proxy that are no whole answer yet.
-    received: Vec<u8>,
+    received: Pipe,
     /// It will ask no more.
     pub(super) ended: bool,
+    /// Since when the oldest question has been waited for in earnest.
+    pub(super) since: Time,
+    /// When it last said something.
+    pub(super) heard_at: Time,
+    /// Whether it reads what it is sent, and always did.
+    pub(super) reads: bool,
+    always_read: bool,
 }
 
 impl Peer {
-    pub(super) fn new(id: ClientId, name: usize, relaxed: bool, calm: bool) -> Self {
+    pub(super) fn new(name: usize, plan: &Plan, refused: bool, now: Time) -> Self {
         Self {
-            relaxed,
-            calm,
-            id,
             name,
-            serial: 0,
+            refused,
+            plan: plan.clone(),
+            serial: MISSING,
             asked: VecDeque::new(),
-            possible: HashMap::new(),
-            floating: HashMap::new(),
-            sent: Vec::new(),
-            received: Vec::new(),
+            beliefs: Beliefs::new(plan.moves_keys(), plan.tells_misses()),
+            unsent: Pipe::default(),
+            written: 0,
+            arrived: 0,
+            received: Pipe::default(),
             ended: false,
+            since: now,
+            heard_at: now,
+            reads: true,
+            always_read: true,
         }
-    }
-
-    pub(super) fn is(&self, name: usize) -> bool {
-        self.name == name
     }
 
     pub(super) fn state(&self) -> String {
-        let Self { asked, sent, received, .. } = self;
-        let (sent, next) = (sent.len(), asked.front());
-        format!("asked {}, next {next:?}, sent {sent}, got {:?}", asked.len(), text(received))
+        let next = self.asked.front().map(|it| &it.question);
+        let got = String::from_utf8_lossy(self.received.front());
+        let got: String = got.chars().take(100).collect();
+        format!("{}: {} asked, next {next:?}, got {got:?}", self.name, self.asked.len())
     }
 
+    /// Whether it is owed an answer, to what has arrived.
     pub(super) fn waits(&self) -> bool {
-        !self.asked.is_empty() || !self.sent.is_empty()
+        self.awaited().is_some_and(|ends| ends <= self.arrived) && !self.refused
+    }
+
+    /// Where the oldest question ends that has to be answered.
+    fn awaited(&self) -> Option<usize> {
+        self.asked.iter().find(|it| !it.question.is_quiet()).map(|it| it.ends)
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.asked.is_empty() && self.unsent.is_empty() || self.refused
+    }
+
+    /// Whether it may ask more.
+    pub(super) fn is_curious(&self) -> bool {
+        !self.ended && self.unsent.len() < 100_000 && self.asked.len() < 200
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.reads = false;
+        self.always_read = false;
+    }
+
+    pub(super) fn resume(&mut self, now: Time) {
+        self.reads = true;
+        self.since = now;
     }
 
     /// Asks something.
-    pub(super) fn ask(&mut self, rng: &mut Rng) {
-        let key = |rng: &mut Rng| format!("p{}k{}", self.name, rng.below(KEYS));
-        let question = match rng.below(24) {
-            0..6 => Question::Get(vec![key(rng)]),
-            6..10 => Question::Get((0..1 + rng.below(8)).map(|_| key(rng)).collect()),
-            10..15 => {
-                let (key, value) = self.new_value(key(rng), rng);
-                if rng.one_in(4) {
-                    return self.set_silently(key, value);
-                }
-                Question::Set { key, value }
-            }
-            15..17 => Question::Delete(key(rng)),
-            17 => Question::TooLarge(key(rng)),
-            18 => Question::MetaGet(key(rng)),
-            19 => {
-                let (key, value) = self.new_value(key(rng), rng);
-                Question::MetaSet { key, value }
-            }
-            20 => Question::MetaDelete(key(rng)),
-            21 => Question::Verbosity,
-            22 => Question::Version,
-            _ => Question::Nonsense,
-        };
-        self.sent.extend(question.text(rng).bytes());
+    pub(super) fn ask_any(&mut self, rng: &mut Rng, now: Time) {
+        let question = self.think(rng);
+        if matches!(&question, Question::Set { meta: Manner::Classic, .. }) && rng.one_in(5) {
+            return self.set_silently(&question, rng);
+        }
         let fenced = question.is_quiet();
-        self.asked.push_back(question);
+        self.ask(question, rng, now);
         if fenced {
-            self.sent.extend(b"mn\r\n");
-            self.asked.push_back(Question::Fence);
+            self.ask(Question::Fence, rng, now);
         }
     }
 
-    fn new_value(&mut self, key: String, rng: &mut Rng) -> (String, String) {
+    pub(super) fn ask(&mut self, question: Question, rng: &mut Rng, now: Time) {
         self.serial += 1;
-        let fill = if rng.one_in(20) { LARGE } else { rng.below(40) };
-        let value = format!("{key}s{}{}", self.serial, "x".repeat(fill));
-        (key, value)
+        let opaque = self.serial;
+        self.write(&question.text(opaque, rng));
+        if self.asked.is_empty() {
+            self.since = now;
+        }
+        self.asked.push_back(Asked { question, opaque, at: now, ends: self.written });
+    }
+
+    fn think(&mut self, rng: &mut Rng) -> Question {
+        let manner = [Manner::Classic, Manner::Classic, Manner::Meta, Manner::Quiet][rng.below(4)];
+        let key = self.key('k', rng);
+        self.serial += 1;
+        let serial = self.serial;
+        match rng.below(40) {
+            0..8 => Question::Get(vec![if rng.one_in(4) { self.key('l', rng) } else { key }]),
+            8..14 => {
+                let most = if rng.one_in(3) { KEYS_AT_ONCE } else { 5 };
+                let count = 1 + rng.below(most);
+                let key = |rng: &mut Rng| self.key(if rng.one_in(6) { 'l' } else { 'k' }, rng);
+                Question::Get((0..count).map(|_| key(rng)).collect())
+            }
+            14..23 => {
+                let large = rng.one_in(if self.plan.heavy { 2 } else { 20 });
+                let fill = if large { LARGE } else { rng.below(40) };
+                Question::Set { key, value: Value { serial, fill }, meta: manner }
+            }
+            23..25 => Question::Delete { key, meta: manner },
+            25..28 if manner == Manner::Classic => Question::Touch(key),
+            25..28 => Question::MetaGet { key, meta: manner },
+            28 => Question::TooLarge(key),
+            29 => Question::Begin { key: self.key('n', rng), from: serial * 1_000_000 },
+            30..32 if manner == Manner::Classic => {
+                Question::Count { key: self.key('n', rng), by: serial, meta: manner }
+            }
+            30..32 => Question::Count { key: self.key('n', rng), by: serial, meta: Manner::Meta },
+            32..36 => {
+                Question::Extend { key: self.key('l', rng), piece: serial, how: HOWS[rng.below(6)] }
+            }
+            36 => Question::Verbosity,
+            37 => Question::Version,
+            38 => Question::Stats,
+            _ => Question::Nonsense,
+        }
+    }
+
+    fn key(&self, kind: char, rng: &mut Rng) -> String {
+        format!("p{}{kind}{}", self.name, rng.below(KEYS))
     }
 
     /// Nobody will say whether it was done.
-    fn set_silently(&mut self, key: String, value: String) {
-        let text = format!("set {key} 0 0 {} noreply\r\n{value}\r\n", value.len());
-        self.sent.extend(text.bytes());
-        self.floats(&key, value);
+    fn set_silently(&mut self, question: &Question, rng: &mut Rng) {
+        if let Question::Set { key, value, .. } = question {
+            self.write(&question.text(0, rng).replacen("\r\n", " noreply\r\n", 1));
+            self.beliefs.floats(key, value.serial);
+        }
     }
 
-    fn floats(&mut self, key: &str, value: String) {
-        self.floating.entry(key.into()).or_default().push(value);
+    fn write(&mut self, text: &str) {
+        self.unsent.push(text.as_bytes());
+        self.written += text.len();
     }
 
-    fn holds(&mut self, key: &str, value: String) {
-        self.possible.insert(key.into(), vec![value]);
+    /// Sends the first `most` bytes of what it has to say, if there are any.
+    pub(super) fn send(&mut self, most: usize, into: &mut Pipe, now: Time) -> bool {
+        let count = self.unsent.len().min(most);
+        if count > 0 {
+            self.unsent.pour(count, into);
+            self.arrived += count;
+            self.heard_at = now;
+            if self.awaited().is_some_and(|ends| ends > self.arrived - count) {
+                self.since = now;
+            }
+        }
+        count > 0
+    }
+
+    /// It breaks off, unless that would be between a quiet command and its fence.
+    pub(super) fn end(&mut self, into: &mut Pipe, now: Time) {
+        self.ended = true;
+        let arrived = self.arrived;
+        let cut = self.asked.iter().position(|it| it.ends > arrived);
+        let at = cut.unwrap_or(self.asked.len());
+        let fenced = at > 0 && self.asked[at - 1].question.is_quiet();
+        if fenced || matches!(self.asked.get(at), Some(it) if it.question.is_quiet()) {
+            self.send(usize::MAX, into, now);
+            return;
+        }
+        for lost in self.asked.drain(at..) {
+            if let Question::TooLarge(key) = lost.question {
+                self.beliefs.floats(&key, MISSING);
+            }
+        }
+        self.unsent.truncate(0);
     }
 
     /// Takes what the proxy sent, and checks every answer that is whole.
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
-        self.received.extend(bytes);
-        while let Some(len) = self.check_one() {
-            self.received.drain(..len);
+    pub(super) fn receive(&mut self, bytes: &Pipe, now: Time) {
+        self.received.push(bytes.front());
+        while let Some(len) = self.check_one(now) {
+            self.received.consume(len);
+            self.since = now;
         }
     }
 
-    /// The connection has ended: nothing half may be left.
-    pub(super) fn check_end(&self) {
-        assert!(self.received.is_empty(), "half an answer: {:?}", text(&self.received));
+    /// No question may be open for too long.
+    pub(super) fn check_deadline(&self, now: Time, lag: u64) {
+        let timeouts = if self.plan.is_tight() || !self.always_read { 10 } else { 1 };
+        let late = self.waits() && self.reads && now.since(self.since) > timeouts * TIMEOUT + lag;
+        assert!(!late, "not answered for {} us: {}", now.since(self.since), self.state());
+    }
+
+    /// The connection has ended: nothing half may be left, and nothing may be owed.
+    pub(super) fn check_end(&self, now: Time, is_sacrificed: bool) {
+        if is_sacrificed {
+            return;
+        }
+        assert!(self.received.is_empty(), "half an answer: {}", self.state());
+        assert!(!self.waits(), "closed, and owed something: {}", self.state());
+        let idle = self.plan.idle_timeout;
+        let is_idle = idle > 0 && now.since(self.heard_at) >= idle;
+        assert!(self.ended || self.refused || is_idle, "closed for nothing: {}", self.state());
     }
 
     /// Checks the answer at the head of what was received, if it is whole. Returns its bytes.
-    fn check_one(&mut self) -> Option<usize> {
-        let received = String::from_utf8(self.received.clone()).expect("text");
-        let line_len = received.find("\r\n")? + 2;
-        let line = &received[..line_len - 2];
-        let question = self.asked.front().unwrap_or_else(|| panic!("unasked: {line:?}"));
-        if line == "MN" && question.is_quiet() {
-            let question = self.asked.pop_front().expect("looked at");
-            self.was_silent(question);
+    fn check_one(&mut self, now: Time) -> Option<usize> {
+        let line = answer::first_line(self.received.front())?.to_string();
+        if self.refused {
+            assert_eq!(line, TOO_MANY);
+            self.asked.clear();
+            return Some(line.len() + 2);
+        }
+        let asked = self.asked.pop_front().unwrap_or_else(|| panic!("unasked: {line:?}"));
+        assert!(asked.ends <= self.arrived, "{:?} was not asked yet: {line:?}", asked.question);
+        if line == "MN" && asked.question.is_quiet() {
+            self.was_silent(asked.question);
             return Some(0);
         }
-        let len = match question {
-            Question::Get(keys) => self.check_get(&received, keys)?,
-            Question::MetaGet(key) if line.starts_with("VA ") => {
-                let len: usize = line[3..].parse().expect("a length");
-                self.check_value(key, received[line_len..].get(..len)?);
-                received.get(line_len + len..)?.get(..2)?;
-                line_len + len + 2
-            }
-            _ => line_len,
-        };
-        let question = self.asked.pop_front().expect("looked at");
-        self.was_told(question, line);
-        Some(len)
+        let received = std::mem::take(&mut self.received);
+        let parts = answer::parts(&asked.question, received.front());
+        if let Some((parts, _)) = &parts {
+            self.check_answer(&asked, parts, now);
+        }
+        let len = parts.map(|(_, len)| len);
+        self.received = received;
+        if len.is_none() {
+            self.asked.push_front(asked);
+        }
+        len
     }
 
     /// A quiet command was not answered: all went as it should.
     fn was_silent(&mut self, question: Question) {
         match question {
-            Question::MetaGet(key) => self.check_value(&key, ""),
-            Question::MetaSet { key, value } => self.holds(&key, value),
-            Question::MetaDelete(key) => self.holds(&key, String::new()),
-            _ => unreachable!("only these are quiet"),
+            Question::MetaGet { key, .. } => self.beliefs.check_missing(&key),
+            Question::Set { key, value, .. } => self.beliefs.holds(&key, value.serial),
+            Question::Delete { key, .. } => self.beliefs.holds(&key, MISSING),
+            other => panic!("{other:?} is not quiet"),
         }
     }
 
-    fn was_told(&mut self, question: Question, line: &str) {
-        let no_room = "SERVER_ERROR out of memory writing get response";
-        let failed = self.has_failed(line) || line == no_room;
-        match (question, line) {
-            (Question::Get(_), _) => {}
-            (Question::MetaGet(_), _) if failed || line.starts_with("VA ") => {}
-            (Question::Version, "VERSION 1.6.45 nodeproxy") => {}
-            (Question::Nonsense, "CLIENT_ERROR bad command line format") => {}
-            (Question::Fence, "MN") => {}
-            (Question::Verbosity, _) if failed || line == "OK" => {}
-            (Question::Set { key, value } | Question::MetaSet { key, value }, _) if failed => {
-                self.floats(&key, value);
+    fn check_answer(&mut self, asked: &Asked, parts: &[Part<'_>], now: Time) {
+        let [values @ .., Part { line, value }] = parts else {
+            panic!("an answer ends with a line");
+        };
+        let failed = self.has_failed(asked, line, now);
+        match &asked.question {
+            Question::Get(keys) => self.was_got(keys, values, line, failed),
+            _ if failed => self.was_lost(asked, line),
+            Question::MetaGet { .. } if *line == NO_ROOM => self.check_scarcity(),
+            question if question.manner() != Manner::Classic => {
+                let value = line.starts_with("VA ").then_some(*value);
+                self.was_told(asked, &answer::without_opaque(line, asked.opaque), value);
             }
-            (Question::Set { key, value }, "STORED") => self.holds(&key, value),
-            (Question::Delete(key) | Question::MetaDelete(key), _) if failed => {
-                self.floats(&key, String::new());
-            }
-            (Question::Delete(key), "DELETED" | "NOT_FOUND") => self.holds(&key, String::new()),
-            (Question::MetaDelete(key), "NF") => self.holds(&key, String::new()),
-            (Question::TooLarge(key), "SERVER_ERROR object too large for cache") => {
-                self.floats(&key, String::new());
-            }
-            (question, _) => panic!("{question:?} was answered {line:?}"),
+            _ => self.was_told(asked, line, None),
         }
     }
 
-    /// The values of some of the keys, in their order, and an end.
-    fn check_get(&self, received: &str, keys: &[String]) -> Option<usize> {
-        let mut rest = received;
-        let mut keys = keys.iter();
-        loop {
-            let (line, after) = rest.split_once("\r\n")?;
-            let Some(value) = line.strip_prefix("VALUE ") else {
-                let missing = line == "END";
-                assert!(missing || self.has_failed(line) || line.starts_with("SERVER_ERROR out"));
-                if missing {
-                    keys.for_each(|key| self.check_value(key, ""));
-                }
-                return Some(received.len() - after.len());
-            };
-            let (found, len) = value.split_once(" 0 ").expect("flags are 0");
-            let len: usize = len.parse().expect("a length");
-            let value = after.get(..len)?;
-            rest = after.get(len..)?.get(2..)?;
-            // Keys that are passed over were misses, or their backends failed.
-            assert!(keys.any(|key| key == found), "{found} was not asked for, or out of order");
-            self.check_value(found, value);
-        }
-    }
-
-    fn has_failed(&self, line: &str) -> bool {
-        let failed = line.starts_with("SERVER_ERROR backend ");
-        assert!(!(failed && self.calm), "nothing went wrong, but {line}");
+    /// Whether the answer is that there is none.
+    fn has_failed(&self, asked: &Asked, line: &str, now: Time) -> bool {
+        let busy = line == "SERVER_ERROR busy";
+        let failed = line.starts_with("SERVER_ERROR backend ") || busy;
+        let mood = self.plan.mood;
+        assert!(!failed || mood != Mood::Calm, "nothing went wrong, but {line}");
+        let blip = busy || line.ends_with(" lost") || line.ends_with(" broke the protocol");
+        assert!(!failed || blip || mood != Mood::Blips, "no more than a blip, but {line}");
+        let late = line == "SERVER_ERROR backend timed out";
+        assert!(!late || now.since(asked.at) >= TIMEOUT, "given up too early");
         failed
     }
 
-    fn check_value(&self, key: &str, value: &str) {
-        if self.relaxed {
-            let own = format!("{key}s");
-            return assert!(value.is_empty() || value.starts_with(&own), "{key} holds {value:?}");
+    fn was_got(&mut self, keys: &[String], values: &[Part<'_>], end: &str, failed: bool) {
+        let mut keys = keys.iter();
+        let check = |beliefs: &mut Beliefs, key: &str, value: Option<&str>| match value {
+            Some(value) if key.contains('l') => beliefs.check_list(key, value),
+            Some(value) => beliefs.check_value(key, value),
+            None if key.contains('l') => beliefs.check_no_list(key),
+            None => beliefs.check_missing(key),
+        };
+        let no_room = end == NO_ROOM;
+        assert!(failed || no_room || end == "END", "the end of a retrieval is {end:?}");
+        if no_room {
+            self.check_scarcity();
         }
-        let unknown = vec![String::new()];
-        let possible = self.possible.get(key).unwrap_or(&unknown);
-        let floating = self.floating.get(key).map_or(&[][..], Vec::as_slice);
-        assert!(
-            possible.iter().chain(floating).any(|it| it == value),
-            "{:?}: {key} holds {:?}, but may only hold {:?} or {:?}",
-            self.asked.front(),
-            brief(value),
-            possible.iter().map(|it| brief(it)).collect::<Vec<_>>(),
-            floating.iter().map(|it| brief(it)).collect::<Vec<_>>()
-        );
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-impl Question {
-    fn is_quiet(&self) -> bool {
-        matches!(self, Self::MetaGet(_) | Self::MetaSet { .. } | Self::MetaDelete(_))
-    }
-
-    fn text(&self, rng: &mut Rng) -> String {
-        match self {
-            Self::Get(keys) if rng.one_in(3) => format!("gat 0 {}\r\n", keys.join("  ")),
-            Self::Get(keys) => format!("get {}\r\n", keys.join(" ")),
-            Self::Set { key, value } => format!("set {key} 0 0 {}\r\n{value}\r\n", value.len()),
-            Self::Delete(key) => format!("delete {key}\r\n"),
-            Self::TooLarge(key) => {
-                let bytes = VALUE_BYTES_MAX + 1;
-                format!("set {key} 0 0 {bytes}\r\n{}\r\n", "y".repeat(bytes))
+        for Part { line, value } in values {
+            let found = answer::value_key(line);
+            loop {
+                let key = keys
+                    .next()
+                    .unwrap_or_else(|| panic!("{found} was not asked for, or out of order"));
+                if key == found {
+                    check(&mut self.beliefs, key, Some(value));
+                    break;
+                }
+                // It was a miss, or its backend has failed.
+                if end == "END" {
+                    check(&mut self.beliefs, key, None);
+                }
             }
-            Self::MetaGet(key) => format!("mg {key} q v\r\n"),
-            Self::MetaSet { key, value } => format!("ms {key} {} q\r\n{value}\r\n", value.len()),
-            Self::MetaDelete(key) => format!("md {key} q\r\n"),
-            Self::Fence => "mn\r\n".into(),
-            Self::Verbosity => "verbosity 1\r\n".into(),
-            Self::Version => "version\r\n".into(),
-            Self::Nonsense => "set short\r\n".into(),
+        }
+        if end == "END" {
+            keys.for_each(|key| check(&mut self.beliefs, key, None));
+        }
+    }
+
+    fn check_scarcity(&self) {
+        assert!(self.plan.is_tight() || !self.always_read, "there was room");
+    }
+
+    /// A question failed: perhaps it was done, or will be, unless it is certain that it was never
+    /// sent.
+    fn was_lost(&mut self, asked: &Asked, line: &str) {
+        let beliefs = &mut self.beliefs;
+        let never_sent = line == "SERVER_ERROR backend down";
+        match &asked.question {
+            Question::TooLarge(_) => panic!("{:?} was answered {line:?}", asked.question),
+            _ if never_sent => {}
+            Question::Set { key, value, .. } => beliefs.floats(key, value.serial),
+            Question::Delete { key, .. } => beliefs.floats(key, MISSING),
+            Question::Begin { key, .. } | Question::Count { key, .. } => beliefs.count_floats(key),
+            Question::Extend { key, piece, .. } => beliefs.piece_floats(key, *piece),
+            _ => {}
+        }
+    }
+
+    /// A question was answered. A meta command's line has lost what it repeats.
+    fn was_told(&mut self, asked: &Asked, line: &str, value: Option<&str>) {
+        let beliefs = &mut self.beliefs;
+        match (&asked.question, line) {
+            (Question::MetaGet { key, .. }, "EN") => beliefs.check_missing(key),
+            (Question::MetaGet { key, .. }, _) => match value {
+                Some(value) => beliefs.check_value(key, value),
+                None => panic!("{key} was answered {line:?}"),
+            },
+            (Question::Set { key, value, meta: Manner::Classic }, "STORED")
+            | (Question::Set { key, value, meta: Manner::Meta }, "HD") => {
+                beliefs.holds(key, value.serial);
+            }
+            (Question::Delete { key, meta: Manner::Classic }, "DELETED" | "NOT_FOUND")
+            | (Question::Delete { key, meta: Manner::Meta }, "HD")
+            | (Question::Delete { key, .. }, "NF") => beliefs.holds(key, MISSING),
+            (Question::Touch(_), "TOUCHED") => {}
+            (Question::Touch(key), "NOT_FOUND") => beliefs.check_missing(key),
+            (Question::TooLarge(key), "SERVER_ERROR object too large for cache") => {
+                beliefs.floats(key, MISSING);
+            }
+            (Question::Begin { key, from }, "STORED") => beliefs.begins(key, *from),
+            (Question::Begin { key, .. }, "NOT_STORED") => beliefs.check_begun(key),
+            (Question::Count { key, by, .. }, "NOT_FOUND" | "NF") => beliefs.counts(key, *by, None),
+            (Question::Count { key, by, .. }, _) => {
+                let number = value.unwrap_or(line).parse();
+                beliefs.counts(key, *by, Some(number.expect("a number")));
+            }
+            (Question::Extend { key, piece, .. }, "STORED" | "HD") => {
+                beliefs.has_piece(key, *piece);
+            }
+            (Question::Extend { key, how, .. }, "NOT_STORED" | "NS") => {
+                beliefs.check_list_exists(key, *how == How::Add);
+            }
+            (Question::Version, "VERSION 1.6.45 nodeproxy") => {}
+            (Question::Nonsense, "CLIENT_ERROR bad command line format") => {}
+            (Question::Fence, "MN") | (Question::Verbosity, "OK") | (Question::Stats, "END") => {}
+            (question, _) => panic!("{question:?} was answered {line:?}"),
         }
     }
 }
 
-/// The start of a value: the rest is filling.
-fn brief(value: &str) -> &str {
-    &value[..value.len().min(20)]
-}
+const HOWS: [How; 6] =
+    [How::Append, How::Prepend, How::Add, How::MetaAppend, How::MetaPrepend, How::MetaEither];

@@ -1,74 +1,46 @@
 //! Everything around the core: clients, wires, backends, time.
 
-use super::backend::{Store, Wire};
-use super::peer::{Peer, VALUE_BYTES_MAX};
+use super::peer::Peer;
+use super::plan::{Mood, Plan, TIMEOUT};
 use super::rng::Rng;
-use nodeproxy::hash::{self, Node, Scheme};
-use nodeproxy::proxy::client::Fillable;
-use nodeproxy::proxy::close::Close;
-use nodeproxy::proxy::link::LinkId;
-use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
-use nodeproxy::ring::Ring;
-use nodeproxy::time::Time;
+use super::scales::Scales;
+use super::shell::{Mode, Shell};
+use super::store::Store;
+use super::wire::Stage;
+use nodeproxy::proxy::limits::IDLE_RECHECK;
 
-const BACKENDS: usize = 3;
 const PEERS_MAX: usize = 6;
-const TIMEOUT: u64 = 100_000;
-
-/// A socket of the simulation: an index into the wires, or into what clients are sent.
-#[derive(Debug, Clone, Copy)]
-enum Socket {
-    Peer(usize),
-    Wire(usize),
-}
+/// Ticks until the proxy has done all that there is to do at one moment.
+const TICKS_MAX: usize = 20_000;
+/// So late a tick may be, microseconds.
+pub(super) const LAG: u64 = 2_000;
 
 pub(super) struct World {
-    rng: Rng,
-    now: Time,
-    proxy: Proxy<Socket>,
-    peers: Vec<Peer>,
-    peers_ever: usize,
+    pub(super) rng: Rng,
+    pub(super) plan: Plan,
+    pub(super) shell: Shell,
+    pub(super) peers: Vec<Peer>,
     stores: Vec<Store>,
-    wires: Vec<Wire>,
-    links: Vec<(LinkId, usize)>,
-    connecting: Vec<(LinkId, usize)>,
-    /// Bytes that the proxy wrote to clients, by the clients' names.
-    written: Vec<(usize, Vec<u8>)>,
-    /// Nothing goes wrong any more.
-    healed: bool,
-    /// Nothing ever goes wrong; then nothing may fail.
-    calm: bool,
-    /// Keys move when a backend is down, so that old values come back.
-    relaxed: bool,
+    scales: Scales,
+    /// Backends that have answered something since they last failed.
+    is_well: Vec<bool>,
 }
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let on_down = match rng.below(6) {
-            0 => OnDown::Rehash,
-            1 => OnDown::Gutter { pool: 1, ttl: 60 },
-            _ => OnDown::Fail,
-        };
-        let setups = vec![setup(BACKENDS, on_down, &mut rng), setup(1, OnDown::Fail, &mut rng)];
-        let relaxed = on_down != OnDown::Fail || setups[0].policy.down_is_miss;
-        let calm = rng.one_in(4);
-        let about = About { memory_max: usize::MAX, ..About::default() };
-        let proxy = Proxy::new(setups, about, seed, Time::default());
+        let plan = Plan::new(&mut rng);
+        let shell = Shell::new(&plan, seed, Rng::new(rng.next()));
+        let mut stores: Vec<Store> = (0..=plan.backends).map(|_| Store::default()).collect();
+        stores[plan.gutter()].is_gutter = true;
         Self {
-            proxy: proxy.expect("backends that can be placed on"),
+            is_well: vec![false; stores.len()],
             rng,
-            relaxed,
-            calm,
-            now: Time::default(),
+            plan,
+            shell,
             peers: Vec::new(),
-            peers_ever: 0,
-            stores: (0..BACKENDS + 1).map(|_| Store::default()).collect(),
-            wires: Vec::new(),
-            links: Vec::new(),
-            connecting: Vec::new(),
-            written: Vec::new(),
-            healed: false,
+            stores,
+            scales: Scales::default(),
         }
     }
 
@@ -76,257 +48,277 @@ impl World {
         match self.rng.below(100) {
             0..6 if self.peers.len() < PEERS_MAX => self.connect_peer(),
             6..8 if !self.peers.is_empty() => self.lose_peer(),
-            8..10 if !self.peers.is_empty() => self.end_peer(),
-            10..19 if self.calm => {}
-            10..13 => self.break_wire(),
-            13..18 => self.now = self.now.after(self.rng.below(60_000) as u64),
-            18..19 => self.now = self.now.after(self.rng.below(3_000_000) as u64),
-            19..60 => self.ask(),
+            8..10 => self.on_any_peer(|world, at| world.end_peer(at)),
+            10..12 => self.on_any_peer(|world, at| world.peers[at].pause()),
+            12..15 => self.on_any_peer(|world, at| world.resume_peer(at)),
+            15..18 => self.on_any_peer(|world, at| world.send_rest(at)),
+            18..28 => self.trouble(),
+            28..30 => self.on_any_peer(|world, at| world.flood(at)),
+            30..60 => self.on_any_peer(|world, at| world.ask(at)),
             _ => self.answer(),
         }
-        self.tick();
+        self.settle();
     }
 
-    /// Lets everything come to rest, and checks that nothing is left over.
-    pub(super) fn finish(&mut self) {
-        self.healed = true;
-        for round in 0..1200 {
-            if round % 6 == 0 {
-                self.now = self.now.after(TIMEOUT / 4);
+    /// Something goes wrong, or time passes.
+    fn trouble(&mut self) {
+        if self.plan.mood != Mood::Rough {
+            // Whatever is asked is answered before time passes.
+            self.answer_all();
+            if self.plan.mood == Mood::Blips && self.rng.one_in(2) {
+                self.blip();
             }
-            for at in 0..self.wires.len() {
-                while self.work(at) {}
+            let most = if self.rng.one_in(5) { 3_000_000 } else { 60_000 };
+            return self.pass_some(most);
+        }
+        match self.rng.below(20) {
+            0..6 => self.break_any_wire(),
+            6..14 => self.pass_some(60_000),
+            14..16 => self.pass_some(1_000_000),
+            // The process was stopped for a while.
+            16 => self.shell.now = self.shell.now.after(self.rng.below(3_000_000) as u64),
+            17 => {
+                let at = self.rng.below(self.stores.len());
+                self.stores[at].is_busy = !self.stores[at].is_busy;
             }
-            self.tick();
+            _ => {
+                let modes =
+                    [Mode::Well, Mode::Well, Mode::Refusing, Mode::Unreachable, Mode::Stalled];
+                let at = self.rng.below(self.stores.len());
+                self.shell.modes[at] = modes[self.rng.below(modes.len())];
+            }
         }
-        for peer in &self.peers {
-            assert!(!peer.waits(), "questions are left open: {}", peer.state());
+    }
+
+    fn pass_some(&mut self, most: usize) {
+        let time = self.rng.below(most) as u64;
+        self.pass(time);
+    }
+
+    fn on_any_peer(&mut self, act: impl FnOnce(&mut Self, usize)) {
+        if !self.peers.is_empty() {
+            let at = self.rng.below(self.peers.len());
+            act(self, at);
         }
-        while !self.peers.is_empty() {
-            self.lose_peer();
-        }
-        self.tick();
-        assert_eq!(self.proxy.clients_len(), 0);
-        assert_eq!(self.proxy.lent_bytes(), 0, "buffers that are left lent");
     }
 
     fn connect_peer(&mut self) {
-        let name = self.peers_ever;
-        self.peers_ever += 1;
-        let id = self.proxy.open_client(0, Socket::Peer(name), self.now);
-        self.peers.push(Peer::new(id, name, self.relaxed, self.calm));
+        let max = self.plan.clients_max;
+        let there = self.shell.proxy.holdings().clients;
+        let name = self.shell.open(0);
+        let peer = Peer::new(name, &self.plan, max > 0 && there >= max, self.shell.now);
+        self.peers.push(peer);
     }
 
-    fn lose_peer(&mut self) {
+    pub(super) fn lose_peer(&mut self) {
         let at = self.rng.below(self.peers.len());
         let peer = self.peers.swap_remove(at);
-        self.proxy.close_client(peer.id, Close::Hangup);
+        self.shell.lose(peer.name);
     }
 
-    fn end_peer(&mut self) {
-        let at = self.rng.below(self.peers.len());
-        self.peers[at].ended = true;
+    /// It sends its end, maybe in the middle of a request.
+    fn end_peer(&mut self, at: usize) {
+        let peer = &mut self.peers[at];
+        let end = &mut self.shell.ends[peer.name];
+        peer.end(&mut end.sent, self.shell.now);
+        end.ended = true;
+        self.shell.client_event(peer.name);
     }
 
-    fn ask(&mut self) {
-        if self.peers.is_empty() {
+    pub(super) fn resume_peer(&mut self, at: usize) {
+        self.peers[at].resume(self.shell.now);
+    }
+
+    pub(super) fn send_rest(&mut self, at: usize) {
+        self.send(at, usize::MAX);
+    }
+
+    fn send(&mut self, at: usize, most: usize) {
+        let peer = &mut self.peers[at];
+        let into = &mut self.shell.ends[peer.name].sent;
+        if !peer.ended && peer.send(most, into, self.shell.now) {
+            self.shell.client_event(peer.name);
+        }
+    }
+
+    fn ask(&mut self, at: usize) {
+        let Self { peers, rng, shell, .. } = self;
+        if !peers[at].is_curious() {
             return;
         }
-        let at = self.rng.below(self.peers.len());
-        let peer = &mut self.peers[at];
-        if !peer.ended && peer.sent.len() < 100_000 {
-            for _ in 0..1 + self.rng.below(6) {
-                peer.ask(&mut self.rng);
+        for _ in 0..1 + rng.below(6) {
+            peers[at].ask_any(rng, shell.now);
+        }
+        let most = if rng.one_in(4) { rng.below(500) } else { usize::MAX };
+        self.send(at, most);
+    }
+
+    /// More than a link takes at once.
+    fn flood(&mut self, at: usize) {
+        if self.plan.heavy && self.peers[at].is_curious() {
+            for _ in 0..self.rng.below(150) {
+                self.peers[at].ask_any(&mut self.rng, self.shell.now);
             }
+            self.send_rest(at);
         }
     }
 
     /// A backend closes a connection, maybe in the middle of a reply, or talks nonsense.
-    fn break_wire(&mut self) {
-        if self.wires.is_empty() {
-            return;
+    fn break_any_wire(&mut self) {
+        if !self.shell.wires.is_empty() {
+            let at = self.rng.below(self.shell.wires.len());
+            self.break_wire(at);
         }
-        let at = self.rng.below(self.wires.len());
+    }
+
+    fn break_wire(&mut self, at: usize) {
         let babbles = self.rng.one_in(4);
-        let wire = &mut self.wires[at];
-        if wire.closed {
+        let wire = &mut self.shell.wires[at];
+        if wire.stage != Stage::Open {
             return;
         }
         if babbles {
-            wire.replies.extend(b"nonsense\r\n");
+            wire.replies.push(b"nonsense\r\n");
         } else {
             wire.replies.truncate(self.rng.below(wire.replies.len() + 1));
-            wire.closed = true;
+            wire.stage = Stage::Closed;
         }
+        self.shell.wire_event(at);
+    }
+
+    /// A link is lost while something is asked on it, if its backend has been well since the last
+    /// time.
+    fn blip(&mut self) {
+        self.on_any_peer(|world, at| world.ask(at));
+        self.settle();
+        let is_ripe = |at: &usize| {
+            let wire = &self.shell.wires[*at];
+            wire.is_whole() && self.is_well[wire.backend]
+        };
+        let ripe: Vec<usize> = (0..self.shell.wires.len()).filter(is_ripe).collect();
+        if !ripe.is_empty() {
+            let at = ripe[self.rng.below(ripe.len())];
+            let backend = self.shell.wires[at].backend;
+            self.break_wire(at);
+            self.settle();
+            self.is_well[backend] = false;
+        }
+        self.answer_all();
     }
 
     /// A backend does some of what it was asked; also on connections that the proxy has given up.
     fn answer(&mut self) {
-        if self.wires.is_empty() {
+        if self.shell.wires.is_empty() {
             return;
         }
-        let at = self.rng.below(self.wires.len());
+        let at = self.rng.below(self.shell.wires.len());
         for _ in 0..1 + self.rng.below(8) {
             self.work(at);
         }
     }
 
+    /// Backends do all that they are asked.
+    pub(super) fn answer_all(&mut self) {
+        for _ in 0..TICKS_MAX {
+            self.settle();
+            let mut worked = false;
+            for at in 0..self.shell.wires.len() {
+                while self.work(at) {
+                    worked = true;
+                }
+            }
+            if !worked && !self.shell.is_opening() {
+                return;
+            }
+        }
+        panic!("there is always something to be answered");
+    }
+
+    /// All connections to a backend end.
+    pub(super) fn lose_wires(&mut self, backend: usize) {
+        for at in 0..self.shell.wires.len() {
+            let wire = &mut self.shell.wires[at];
+            if wire.backend == backend && wire.stage == Stage::Open {
+                wire.stage = Stage::Closed;
+                self.shell.wire_event(at);
+            }
+        }
+        self.settle();
+    }
+
+    pub(super) fn set_busy(&mut self, is_busy: bool) {
+        for store in &mut self.stores {
+            store.is_busy = is_busy;
+        }
+    }
+
     fn work(&mut self, at: usize) -> bool {
-        let wire = &mut self.wires[at];
-        !wire.closed && wire.answer_one(&mut self.stores[wire.backend])
+        let Self { shell, stores, .. } = self;
+        let wire = &mut shell.wires[at];
+        let backend = wire.backend;
+        if shell.modes[backend] == Mode::Stalled || !wire.answer_one(&mut stores[backend]) {
+            return false;
+        }
+        self.is_well[backend] |= wire.is_whole();
+        wire.is_full = false;
+        shell.wire_event(at);
+        true
     }
 
-    fn tick(&mut self) {
-        self.connect();
-        for at in 0..self.peers.len() {
-            self.fill_client(at);
-        }
-        let mut queued = Vec::new();
-        self.proxy.take_queued(&mut queued);
-        for id in queued {
-            self.proxy.client_received(id, self.now);
-        }
-        for (id, wire) in self.links.clone() {
-            self.fill_link(id, wire);
-        }
-        self.proxy.expire(self.now);
-        self.flush();
-        self.hand_out();
-    }
-
-    /// Opens some of the links that are wanted; others are refused, or hang for a while.
-    fn connect(&mut self) {
-        for (id, backend) in self.proxy.take_wanted() {
-            if !self.healed && !self.calm && self.rng.one_in(6) {
-                self.proxy.close_link(id, Close::Hangup, self.now);
-                continue;
-            }
-            let wire = self.wires.len();
-            self.wires.push(Wire { backend, ..Wire::default() });
-            self.proxy.link_connecting(id, Socket::Wire(wire));
-            self.connecting.push((id, wire));
-        }
-        for (id, wire) in std::mem::take(&mut self.connecting) {
-            if !self.healed && self.rng.one_in(3) {
-                self.connecting.push((id, wire));
-            } else {
-                self.proxy.link_connected(id);
-                self.links.push((id, wire));
+    /// Time passes; the proxy is woken when it wants to be, or a little later.
+    pub(super) fn pass(&mut self, time: u64) {
+        let until = self.shell.now.after(time);
+        for _ in 0..TICKS_MAX {
+            let Some(at) = self.shell.proxy.next_deadline().filter(|at| *at <= until) else {
+                self.shell.now = until.max(self.shell.now);
+                return self.settle();
+            };
+            let lag = self.rng.below(LAG as usize) as u64;
+            self.shell.now = self.shell.now.max(at).after(lag);
+            self.settle();
+            if self.plan.mood != Mood::Rough {
+                self.answer_all();
             }
         }
+        panic!("there is always another deadline");
     }
 
-    fn fill_client(&mut self, at: usize) {
-        let peer = &mut self.peers[at];
-        let id = peer.id;
-        let Some(client) = self.proxy.client(id) else {
-            return;
-        };
-        client.readiness.readable = !peer.sent.is_empty() || peer.ended;
-        if let Some(from) = self.proxy.client_to_fill(id) {
-            let most = if self.healed { usize::MAX } else { 1 + self.rng.below(3_000) };
-            feed(from, &mut peer.sent, most);
-            if peer.sent.is_empty() && peer.ended {
-                self.proxy.client_ended(id);
+    /// Lets the proxy do all that there is to do at this moment.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..TICKS_MAX {
+            self.shell.tick();
+            self.scales.check(&mut self.shell, &self.plan);
+            self.hand_out();
+            if !self.shell.is_busy() {
+                for peer in &self.peers {
+                    peer.check_deadline(self.shell.now, 2 * LAG);
+                }
+                return;
             }
         }
-        self.proxy.client_received(id, self.now);
-    }
-
-    fn fill_link(&mut self, id: LinkId, at: usize) {
-        let wire = &mut self.wires[at];
-        if let Some(link) = self.proxy.link(id) {
-            link.readiness.readable = !wire.replies.is_empty();
-        }
-        if let Some(from) = self.proxy.link_to_fill(id) {
-            let most = if self.healed { usize::MAX } else { 1 + self.rng.below(3_000) };
-            feed(from, &mut wire.replies, most);
-            self.proxy.link_received(id, self.now);
-        }
-        if wire.closed && wire.replies.is_empty() {
-            self.proxy.close_link(id, Close::Hangup, self.now);
-            self.links.retain(|(it, _)| *it != id);
-        }
-    }
-
-    /// Sockets take all, or some, or nothing.
-    fn flush(&mut self) {
-        let Self { proxy, rng, wires, written, healed, .. } = self;
-        proxy.flush(self.now, |socket: &mut Socket, output: &mut Ring| {
-            let most = if *healed || rng.one_in(2) { usize::MAX } else { rng.below(3_000) };
-            let count = output.len().min(most);
-            let (first, second) = output.pieces(0..count);
-            let bytes = [first, second].concat();
-            match *socket {
-                Socket::Wire(at) => wires[at].requests.extend(&bytes),
-                Socket::Peer(name) => written.push((name, bytes)),
-            }
-            output.consume(count);
-            Ok(output.is_empty())
-        });
-        proxy.take_closed();
-        for (id, _) in &self.links {
-            proxy.link_writable(*id);
-        }
-        for peer in &self.peers {
-            proxy.client_writable(peer.id);
-        }
+        panic!("the proxy spins");
     }
 
     fn hand_out(&mut self) {
-        for (name, bytes) in std::mem::take(&mut self.written) {
-            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is(name)) {
-                peer.receive(&bytes);
+        let Self { peers, shell, .. } = self;
+        for peer in peers.iter_mut() {
+            let end = &shell.ends[peer.name];
+            if (peer.reads || end.closed) && !end.got.is_empty() {
+                peer.receive(&end.got, shell.now);
+                shell.was_read(peer.name);
             }
         }
-        let proxy = &mut self.proxy;
-        self.peers.retain(|peer| {
-            let there = proxy.client(peer.id).is_some();
-            if !there {
-                peer.check_end();
-                assert!(peer.ended && !peer.waits(), "a client was closed that is owed something");
+        let was_scarce = shell.used > self.plan.memory;
+        let idle = self.plan.idle_timeout;
+        peers.retain(|peer| {
+            let closed = shell.ends[peer.name].closed;
+            if closed {
+                peer.check_end(shell.now, was_scarce);
+            } else if idle > 0 && peer.is_settled() && peer.reads {
+                let quiet = shell.now.since(peer.heard_at.max(peer.since));
+                assert!(quiet <= idle + IDLE_RECHECK + TIMEOUT, "idle for {quiet} us");
             }
-            there
+            !closed
         });
     }
-}
-
-fn setup(backends: usize, on_down: OnDown, rng: &mut Rng) -> PoolSetup {
-    let node = |at| Node { host: "10.0.0.1".into(), port: 11211 + at, weight: 1, name: None };
-    PoolSetup {
-        name: "simulated".into(),
-        backends: (0..backends).map(|at| format!("backend{at}")).collect(),
-        links: 1 + rng.below(3),
-        policy: Policy {
-            timeout: TIMEOUT,
-            connect_timeout: TIMEOUT,
-            probe_pause_max: 2_000_000,
-            failures_max: 2,
-            failed_get_is_miss: false,
-            down_is_miss: rng.one_in(8),
-        },
-        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
-        nodes: (0..backends as u16).map(node).collect(),
-        on_down,
-        client_limits: Limits {
-            value_bytes_max: VALUE_BYTES_MAX,
-            memory_max: if rng.one_in(2) { 1 << 20 } else { 10_000 },
-        },
-        clients_max: 0,
-        idle_timeout: 0,
-    }
-}
-
-/// What a read from a socket does.
-fn feed(from: Fillable<'_, Socket>, bytes: &mut Vec<u8>, most: usize) {
-    let mut left = bytes.len().min(most);
-    let mut taken = 0;
-    for piece in &mut from.input.spare() {
-        let count = piece.len().min(left);
-        piece[..count].copy_from_slice(&bytes[taken..taken + count]);
-        taken += count;
-        left -= count;
-    }
-    from.input.commit(taken);
-    bytes.drain(..taken);
 }

@@ -1,0 +1,79 @@
+//! One backend is away for a while: how soon the proxy knows, how patiently it looks whether it is
+//! back, and how soon it is.
+
+use super::peer::Peer;
+use super::plan::{CONNECT_TIMEOUT, FAILURES_MAX, PROBE_PAUSE_MAX, TIMEOUT};
+use super::question::Question;
+use super::shell::Mode;
+use super::world::{LAG, World};
+
+/// The first pause before a probe, microseconds.
+const PROBE_PAUSE_MIN: u64 = 1_000_000;
+
+impl World {
+    pub(super) fn outage(&mut self) {
+        while !self.peers.is_empty() {
+            self.lose_peer();
+        }
+        self.settle();
+        let backend = self.rng.below(self.plan.backends);
+        let name = self.shell.open(0);
+        self.peers.push(Peer::new(name, &self.plan, false, self.shell.now));
+        self.shell.modes[backend] =
+            [Mode::Refusing, Mode::Unreachable, Mode::Stalled][self.rng.below(3)];
+        self.lose_wires(backend);
+        self.learn(backend);
+        let attempts = self.shell.attempts[backend];
+        let time = 5_000_000 + self.rng.below(20_000_000) as u64;
+        let until = self.shell.now.after(time);
+        while self.shell.now < until {
+            let before = self.shell.now;
+            self.inquire();
+            let waits = self.peers.iter().find(|peer| !peer.is_settled()).map(Peer::state);
+            assert_eq!(waits, None, "a backend that is down is waited for");
+            assert_eq!(self.shell.now, before);
+            let pause = self.rng.below(500_000) as u64;
+            self.pass_answering(1 + pause);
+        }
+        let attempts = self.shell.attempts[backend] - attempts;
+        let (least, most) = (
+            time / (PROBE_PAUSE_MAX / 10 * 11 + CONNECT_TIMEOUT.max(TIMEOUT) + 2 * LAG),
+            time / PROBE_PAUSE_MIN + 1,
+        );
+        assert!((least..=most).contains(&(attempts as u64)), "{attempts} probes in {time} us");
+        self.shell.modes[backend] = Mode::Well;
+        self.pass_answering(PROBE_PAUSE_MAX / 10 * 11 + TIMEOUT + 4 * LAG);
+        assert_eq!(self.state_of(backend), "up");
+    }
+
+    /// Asks until the backend is known to be down.
+    fn learn(&mut self, backend: usize) {
+        let attempts = self.shell.attempts[backend];
+        for _ in 0..FAILURES_MAX {
+            self.inquire();
+            self.pass(TIMEOUT + 2 * LAG);
+        }
+        self.answer_all();
+        let waited = self.shell.modes[backend] == Mode::Stalled;
+        let attempts = self.shell.attempts[backend] - attempts;
+        let most = (FAILURES_MAX as usize + 1) * self.plan.links;
+        assert!(attempts <= most, "{attempts} attempts to connect; answers none: {waited}");
+        assert_eq!(self.state_of(backend), "down");
+    }
+
+    /// Asks all backends something.
+    fn inquire(&mut self) {
+        let Self { peers, rng, shell, .. } = self;
+        if let Some(peer) = peers.first_mut() {
+            peer.ask(Question::Verbosity, rng, shell.now);
+            self.send_rest(0);
+        }
+        self.answer_all();
+    }
+
+    fn state_of(&mut self, backend: usize) -> String {
+        let name = format!("simulated{backend}:state");
+        let stats = self.stats("stats backends\r\n");
+        stats.into_iter().find(|it| it.0 == name).expect("a state").1
+    }
+}
