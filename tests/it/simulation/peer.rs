@@ -49,6 +49,9 @@ pub(super) struct Peer {
     pub(super) since: Time,
     /// When it last said something.
     pub(super) heard_at: Time,
+    /// Marks of questions that were lost with their links, where one link at a time is lost: they
+    /// have been sent, else another link would have taken them.
+    pub(super) lost: Vec<String>,
     /// Whether it reads what it is sent, and always did.
     pub(super) reads: bool,
     always_read: bool,
@@ -70,6 +73,7 @@ impl Peer {
             ended: false,
             since: now,
             heard_at: now,
+            lost: Vec::new(),
             reads: true,
             always_read: true,
         }
@@ -357,6 +361,9 @@ impl Peer {
     /// A question failed: perhaps it was done, or will be, unless it is certain that it was never
     /// sent.
     fn was_lost(&mut self, asked: &Asked, line: &str) {
+        if self.plan.mood == Mood::Blips && line == "SERVER_ERROR backend lost" {
+            self.lost.extend(asked.question.mark(asked.opaque));
+        }
         let beliefs = &mut self.beliefs;
         let never_sent = line == "SERVER_ERROR backend down";
         match &asked.question {

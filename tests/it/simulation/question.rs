@@ -178,6 +178,27 @@ impl Question {
         }
     }
 
+    /// What nothing else that is asked holds.
+    pub(super) fn mark(&self, opaque: u64) -> Option<String> {
+        match self {
+            Self::Set { key, value, .. } => Some(format!("\n{key}s{}+", value.serial)),
+            Self::MetaGet { key, .. } => Some(format!("mg {key} O{opaque} ")),
+            Self::Count { key, by, meta: Manner::Classic } => Some(format!("incr {key} {by}\r")),
+            Self::Count { key, by, .. } => Some(format!("ma {key} v D{by} ")),
+            Self::Extend { key, piece, .. } => Some(piece_text(key, *piece)),
+            Self::Get(_)
+            | Self::Begin { .. }
+            | Self::Delete { .. }
+            | Self::Touch(_)
+            | Self::TooLarge(_)
+            | Self::Fence
+            | Self::Verbosity
+            | Self::Version
+            | Self::Stats
+            | Self::Nonsense => None,
+        }
+    }
+
     /// The flags of a meta command, in some order.
     fn flags(&self, opaque: u64, ttl: u32, rng: &mut Rng) -> String {
         let mut flags = vec![format!("O{opaque}")];

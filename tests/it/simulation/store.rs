@@ -4,13 +4,22 @@ use super::plan::GUTTER_TTL;
 use super::question::TTLS;
 use std::collections::{HashMap, HashSet};
 
+/// Everything that was ever written, to any backend. No two writes are the same, so that one which
+/// comes twice is known.
+#[derive(Default)]
+pub(super) struct Written(HashSet<String>);
+
+impl Written {
+    fn note(&mut self, what: String) {
+        let brief = what[..what.len().min(40)].to_string();
+        assert!(self.0.insert(what), "written twice: {brief}");
+    }
+}
+
 /// What a backend keeps.
 #[derive(Default)]
 pub(super) struct Store {
     values: HashMap<String, String>,
-    /// Everything that was ever written. No two writes are the same, so that one which comes twice
-    /// is known.
-    written: HashSet<String>,
     /// It is the gutter: no expiry may be beyond its limit.
     pub(super) is_gutter: bool,
     /// It has no room, and says so.
@@ -35,7 +44,12 @@ pub(super) fn first_request(bytes: &[u8]) -> Option<(&str, Option<&str>, usize)>
 
 impl Store {
     /// Does what it is asked.
-    pub(super) fn answer(&mut self, line: &str, value: Option<&str>) -> String {
+    pub(super) fn answer(
+        &mut self,
+        line: &str,
+        value: Option<&str>,
+        written: &mut Written,
+    ) -> String {
         let words: Vec<&str> = line.split(' ').collect();
         let value = value.unwrap_or_default();
         match words.as_slice() {
@@ -52,16 +66,18 @@ impl Store {
                 told(self.values.contains_key(*key), "TOUCHED", "NOT_FOUND")
             }
             ["delete", key] => told(self.values.remove(*key).is_some(), "DELETED", "NOT_FOUND"),
-            ["incr", key, by] => match self.count(key, by) {
+            ["incr", key, by] => match self.count(key, by, written) {
                 Some(number) => format!("{number}\r\n"),
                 None => "NOT_FOUND\r\n".into(),
             },
             [verb @ ("set" | "add" | "append" | "prepend"), key, "0", ttl, _] => {
                 self.check_ttl(ttl);
-                told(self.write(verb, key, value), "STORED", "NOT_STORED")
+                told(self.write(verb, key, value, written), "STORED", "NOT_STORED")
             }
-            [verb @ ("mg" | "md" | "ma"), key, flags @ ..] => self.meta(verb, key, "", flags),
-            ["ms", key, _, flags @ ..] => self.meta("ms", key, value, flags),
+            [verb @ ("mg" | "md" | "ma"), key, flags @ ..] => {
+                self.meta(verb, key, "", flags, written)
+            }
+            ["ms", key, _, flags @ ..] => self.meta("ms", key, value, flags, written),
             other => panic!("a backend was asked {other:?}"),
         }
     }
@@ -85,8 +101,8 @@ impl Store {
     }
 
     /// Writes a value, unless the verb wants there to be one, or none.
-    fn write(&mut self, verb: &str, key: &str, value: &str) -> bool {
-        self.note(format!("{key} {value}"));
+    fn write(&mut self, verb: &str, key: &str, value: &str, written: &mut Written) -> bool {
+        written.note(format!("{key} {value}"));
         let old = self.values.get(key);
         let new = match (verb, old) {
             ("set", _) | ("add", None) => value.into(),
@@ -98,20 +114,22 @@ impl Store {
         true
     }
 
-    fn count(&mut self, key: &str, by: &str) -> Option<u64> {
-        self.note(format!("{key} + {by}"));
+    fn count(&mut self, key: &str, by: &str, written: &mut Written) -> Option<u64> {
+        written.note(format!("{key} + {by}"));
         let value = self.values.get_mut(key)?;
         let number = value.parse::<u64>().expect("a number") + by.parse::<u64>().expect("a number");
         *value = number.to_string();
         Some(number)
     }
 
-    fn note(&mut self, what: String) {
-        let brief = what[..what.len().min(40)].to_string();
-        assert!(self.written.insert(what), "written twice: {brief}");
-    }
-
-    fn meta(&mut self, verb: &str, key: &str, value: &str, flags: &[&str]) -> String {
+    fn meta(
+        &mut self,
+        verb: &str,
+        key: &str,
+        value: &str,
+        flags: &[&str],
+        written: &mut Written,
+    ) -> String {
         let flag = |letter: char| flags.iter().find_map(|it| it.strip_prefix(letter));
         assert!(flag('q').is_none(), "no backend is asked quietly");
         match (flag('T'), flag('N')) {
@@ -121,7 +139,7 @@ impl Store {
         let opaque = flag('O').map_or(String::new(), |it| format!(" O{it}"));
         let found = match verb {
             "mg" => self.values.get(key).cloned(),
-            "ma" => self.count(key, flag('D').expect("a number")).map(|it| it.to_string()),
+            "ma" => self.count(key, flag('D').expect("a number"), written).map(|it| it.to_string()),
             "md" => {
                 return told(self.values.remove(key).is_some(), "HD", "NF")
                     .replace('\r', &(opaque + "\r"));
@@ -133,7 +151,7 @@ impl Store {
                     _ => "set",
                 };
                 let is_new = flag('N').is_some() && !self.values.contains_key(key);
-                let written = self.write(if is_new { "set" } else { verb }, key, value);
+                let written = self.write(if is_new { "set" } else { verb }, key, value, written);
                 return if written { format!("HD{opaque}\r\n") } else { format!("NS{opaque}\r\n") };
             }
         };

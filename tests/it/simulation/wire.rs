@@ -1,7 +1,7 @@
 //! One connection to a backend, seen from there.
 
 use super::pipe::Pipe;
-use super::store::{self, Store};
+use super::store::{self, Store, Written};
 use nodeproxy::proxy::link::LinkId;
 
 const PROBE: &[u8] = b"version\r\n";
@@ -29,8 +29,8 @@ pub(super) struct Wire {
     pub(super) is_full: bool,
     /// Bytes that the proxy has not read yet.
     pub(super) replies: Pipe,
-    /// All that was ever written and ever read.
-    written: usize,
+    /// All that was ever written, and how much was ever read.
+    written: Vec<u8>,
     read: usize,
     is_probe: bool,
 }
@@ -46,7 +46,7 @@ impl Wire {
             room,
             is_full: false,
             replies: Pipe::default(),
-            written: 0,
+            written: Vec::new(),
             read: 0,
             is_probe: false,
         }
@@ -65,10 +65,23 @@ impl Wire {
     pub(super) fn write(&mut self, bytes: &[u8]) {
         assert!(!self.given_up, "written to after it was closed");
         self.requests.push(bytes);
-        self.is_probe |= self.written == 0 && bytes.starts_with(PROBE);
-        self.written += bytes.len();
+        self.is_probe |= self.written.is_empty() && bytes.starts_with(PROBE);
+        self.written.extend_from_slice(bytes);
         let is_answered = self.read > 0;
-        assert!(!self.is_probe || is_answered || self.written == PROBE.len(), "no client probes");
+        assert!(
+            !self.is_probe || is_answered || self.written.len() == PROBE.len(),
+            "no client probes"
+        );
+    }
+
+    /// Whether it may have got some of a request which holds `mark`: its last one may be cut off
+    /// before that.
+    pub(super) fn may_have_got(&self, mark: &str) -> bool {
+        let mut rest = self.requests.front();
+        while let Some((_, _, len)) = store::first_request(rest) {
+            rest = &rest[len..];
+        }
+        !rest.is_empty() || contains(&self.written, mark.as_bytes())
     }
 
     /// The proxy has read so many bytes of the replies.
@@ -78,16 +91,20 @@ impl Wire {
     }
 
     /// Answers the oldest request, if it is all there.
-    pub(super) fn answer_one(&mut self, store: &mut Store) -> bool {
+    pub(super) fn answer_one(&mut self, store: &mut Store, written: &mut Written) -> bool {
         if self.stage != Stage::Open {
             return false;
         }
         let Some((line, value, len)) = store::first_request(self.requests.front()) else {
             return false;
         };
-        let reply = store.answer(line, value);
+        let reply = store.answer(line, value, written);
         self.requests.consume(len);
         self.replies.push(reply.as_bytes());
         true
     }
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }

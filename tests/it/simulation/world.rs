@@ -5,7 +5,7 @@ use super::plan::{Mood, Plan, TIMEOUT};
 use super::rng::Rng;
 use super::scales::Scales;
 use super::shell::{Mode, Shell};
-use super::store::Store;
+use super::store::{Store, Written};
 use super::wire::Stage;
 use nodeproxy::proxy::limits::IDLE_RECHECK;
 
@@ -21,6 +21,7 @@ pub(super) struct World {
     pub(super) shell: Shell,
     pub(super) peers: Vec<Peer>,
     stores: Vec<Store>,
+    written: Written,
     scales: Scales,
     /// Backends that have answered something since they last failed.
     is_well: Vec<bool>,
@@ -40,6 +41,7 @@ impl World {
             shell,
             peers: Vec::new(),
             stores,
+            written: Written::default(),
             scales: Scales::default(),
         }
     }
@@ -190,7 +192,10 @@ impl World {
     /// time.
     fn blip(&mut self) {
         self.on_any_peer(|world, at| world.ask(at));
-        self.settle();
+        // What was just asked is written before the link is lost, or is not.
+        if self.rng.one_in(2) {
+            self.settle();
+        }
         let is_ripe = |at: &usize| {
             let wire = &self.shell.wires[*at];
             wire.is_whole() && self.is_well[wire.backend]
@@ -253,10 +258,11 @@ impl World {
     }
 
     fn work(&mut self, at: usize) -> bool {
-        let Self { shell, stores, .. } = self;
+        let Self { shell, stores, written, .. } = self;
         let wire = &mut shell.wires[at];
         let backend = wire.backend;
-        if shell.modes[backend] == Mode::Stalled || !wire.answer_one(&mut stores[backend]) {
+        if shell.modes[backend] == Mode::Stalled || !wire.answer_one(&mut stores[backend], written)
+        {
             return false;
         }
         self.is_well[backend] |= wire.is_whole();
@@ -306,6 +312,10 @@ impl World {
             if (peer.reads || end.closed) && !end.got.is_empty() {
                 peer.receive(&end.got, shell.now);
                 shell.was_read(peer.name);
+            }
+            for mark in peer.lost.drain(..) {
+                let got = shell.wires.iter().any(|wire| wire.may_have_got(&mark));
+                assert!(got, "{mark} was lost, and never sent");
             }
         }
         let was_scarce = shell.used > self.plan.memory;
