@@ -4,12 +4,14 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 IMAGE ?= nodeproxy
+SECONDS ?= 60
 
 # Of the machine that builds: a static binary needs no other.
 STATIC_TARGET := $(shell tools/static_target.sh)
 STATIC_BINARY := target/$(STATIC_TARGET)/release/nodeproxy
 
-.PHONY: help run build static install image size test parity clients fuzz bench bench-chart microbench flame
+.PHONY: help run build static install image size test parity clients soak fuzz bench bench-chart
+.PHONY: microbench flame
 .PHONY: check lint clean
 .DEFAULT_GOAL := help
 
@@ -44,6 +46,10 @@ parity: cargo memcached build ## the real clients and proxies store, nodeproxy r
 
 clients: cargo memcached build ## real clients, as their users use them; needs the network once
 	@tools/clients.sh target/release/nodeproxy
+
+soak: cargo memcached build ## load and random faults together for SECONDS (60); SEED=N begins the same way
+	@$(CARGO) build --release --locked --package tools --bin soak
+	@target/release/soak --seconds "$(SECONDS)" $(if $(SEED),--seed "$(SEED)")
 
 fuzz: cargo ## each fuzz target for FUZZ_SECONDS (60); needs a nightly Rust and cargo-fuzz
 	@tools/fuzz.sh

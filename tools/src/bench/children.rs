@@ -164,7 +164,7 @@ impl Running {
 
     /// Asks it to end, and waits for that.
     pub fn end(self, limit: Duration) -> Result<()> {
-        self.ask_to_end();
+        self.signal(Signal::TERM);
         let deadline = Instant::now() + limit;
         while !self.has_ended() {
             if Instant::now() > deadline {
@@ -175,13 +175,14 @@ impl Running {
         Ok(())
     }
 
-    fn ask_to_end(&self) {
+    /// Sends it a signal, unless it has ended.
+    pub fn signal(&self, signal: Signal) {
         let all = self.children.lock();
         // Only while it is in the list, not waited for, is the pid certain to be still its own.
         if all.iter().any(|child| child.id() == self.pid)
             && let Some(pid) = Pid::from_raw(self.pid.cast_signed())
         {
-            let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, signal);
         }
     }
 
@@ -208,7 +209,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.ask_to_end();
+        self.signal(Signal::TERM);
         let deadline = Instant::now() + END_MAX;
         while !self.has_ended() {
             if Instant::now() > deadline {
