@@ -6,9 +6,7 @@ use super::plan::{CONNECT_TIMEOUT, FAILURES_MAX, PROBE_PAUSE_MAX, TIMEOUT};
 use super::question::Question;
 use super::shell::Mode;
 use super::world::{LAG, World};
-
-/// The first pause before a probe, microseconds.
-const PROBE_PAUSE_MIN: u64 = 1_000_000;
+use nodeproxy::proxy::limits::{PROBE_PAUSE_MIN, SILENT_TIMEOUTS};
 
 impl World {
     pub(super) fn outage(&mut self) {
@@ -26,6 +24,7 @@ impl World {
         let attempts = self.shell.attempts[backend];
         let time = 5_000_000 + self.rng.below(20_000_000) as u64;
         let until = self.shell.now.after(time);
+        self.pass_answering((SILENT_TIMEOUTS + 1) * TIMEOUT);
         while self.shell.now < until {
             let before = self.shell.now;
             self.inquire();
@@ -35,6 +34,8 @@ impl World {
             let pause = self.rng.below(500_000) as u64;
             self.pass_answering(1 + pause);
         }
+        let links: usize = self.figure(backend, "links").parse().expect("a number");
+        assert!(links <= 1, "{links} links, and no more than a probe is needed");
         let attempts = self.shell.attempts[backend] - attempts;
         let (least, most) = (
             time / (PROBE_PAUSE_MAX / 10 * 11 + CONNECT_TIMEOUT.max(TIMEOUT) + 2 * LAG),
@@ -43,7 +44,7 @@ impl World {
         assert!((least..=most).contains(&(attempts as u64)), "{attempts} probes in {time} us");
         self.shell.modes[backend] = Mode::Well;
         self.pass_answering(PROBE_PAUSE_MAX / 10 * 11 + TIMEOUT + 4 * LAG);
-        assert_eq!(self.state_of(backend), "up");
+        assert_eq!(self.figure(backend, "state"), "up");
     }
 
     /// Asks until the backend is known to be down.
@@ -58,7 +59,7 @@ impl World {
         let attempts = self.shell.attempts[backend] - attempts;
         let most = (FAILURES_MAX as usize + 1) * self.plan.links;
         assert!(attempts <= most, "{attempts} attempts to connect; answers none: {waited}");
-        assert_eq!(self.state_of(backend), "down");
+        assert_eq!(self.figure(backend, "state"), "down");
     }
 
     /// Asks all backends something.
@@ -71,9 +72,9 @@ impl World {
         self.answer_all();
     }
 
-    fn state_of(&mut self, backend: usize) -> String {
-        let name = format!("simulated{backend}:state");
+    fn figure(&mut self, backend: usize, figure: &str) -> String {
+        let name = format!("simulated{backend}:{figure}");
         let stats = self.stats("stats backends\r\n");
-        stats.into_iter().find(|it| it.0 == name).expect("a state").1
+        stats.into_iter().find(|it| it.0 == name).expect("a figure").1
     }
 }

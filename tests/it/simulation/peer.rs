@@ -128,6 +128,13 @@ impl Peer {
         }
     }
 
+    pub(super) fn store_large(&mut self, rng: &mut Rng, now: Time) {
+        self.serial += 1;
+        let value = Value { serial: self.serial, fill: LARGE };
+        let question = Question::Set { key: self.key('k', rng), value, meta: Manner::Classic };
+        self.ask(question, rng, now);
+    }
+
     pub(super) fn ask(&mut self, question: Question, rng: &mut Rng, now: Time) {
         self.serial += 1;
         let opaque = self.serial;

@@ -1,7 +1,8 @@
 //! What a client asks, and how it says it.
 
-use super::plan::VALUE_BYTES_MAX;
+use super::plan::{LARGE, VALUE_BYTES_MAX};
 use super::rng::Rng;
+use std::sync::OnceLock;
 
 /// The expiries that clients ask for, seconds; the gutter's own is none of them.
 pub(super) const TTLS: [u32; 3] = [0, 30, 1000];
@@ -80,9 +81,7 @@ pub(super) struct Value {
 impl Value {
     pub(super) fn text(self, key: &str) -> String {
         let Self { serial, fill } = self;
-        let mut text = format!("{key}s{serial}+{fill}:");
-        text.extend((0..fill).map(filling));
-        text
+        format!("{key}s{serial}+{fill}:{}", &filling()[..fill])
     }
 
     /// The serial number of a whole value of `key`.
@@ -91,17 +90,17 @@ impl Value {
             let (serial, rest) = text.strip_prefix(key)?.strip_prefix('s')?.split_once('+')?;
             let (fill, rest) = rest.split_once(':')?;
             let fill: usize = fill.parse().ok()?;
-            let whole =
-                rest.len() == fill && rest.chars().enumerate().all(|(at, it)| it == filling(at));
+            let whole = rest == filling().get(..fill)?;
             whole.then_some(serial)?.parse().ok()
         };
         serial().unwrap_or_else(|| panic!("{key} holds {:?}", &text[..text.len().min(40)]))
     }
 }
 
-/// What a value is filled with: no two places near each other look alike.
-fn filling(at: usize) -> char {
-    (b'a' + (at % 23) as u8) as char
+/// What values are filled with: no two places near each other look alike.
+fn filling() -> &'static str {
+    static FILLING: OnceLock<String> = OnceLock::new();
+    FILLING.get_or_init(|| "abcdefghijklmnopqrstuvw".repeat(LARGE))
 }
 
 /// A piece of a list.

@@ -74,8 +74,9 @@ impl World {
             return self.pass_some(most);
         }
         match self.rng.below(20) {
-            0..6 => self.break_any_wire(),
-            6..14 => self.pass_some(60_000),
+            0..5 => self.break_any_wire(),
+            5..8 => self.lag_behind(),
+            8..14 => self.pass_some(60_000),
             14..16 => self.pass_some(1_000_000),
             // The process was stopped for a while.
             16 => self.shell.now = self.shell.now.after(self.rng.below(3_000_000) as u64),
@@ -157,12 +158,35 @@ impl World {
 
     /// More than a link takes at once.
     fn flood(&mut self, at: usize) {
-        if self.plan.heavy && self.peers[at].is_curious() {
-            for _ in 0..self.rng.below(150) {
-                self.peers[at].ask_any(&mut self.rng, self.shell.now);
-            }
-            self.send_rest(at);
+        let Self { peers, rng, shell, plan, .. } = self;
+        if !plan.heavy || !peers[at].is_curious() {
+            return;
         }
+        let only_large = rng.one_in(2);
+        for _ in 0..rng.below(150) {
+            match only_large {
+                true => peers[at].store_large(rng, shell.now),
+                false => peers[at].ask_any(rng, shell.now),
+            }
+        }
+        self.send_rest(at);
+    }
+
+    /// Everything that is asked comes too late, and while it may not be read.
+    fn lag_behind(&mut self) {
+        if self.rng.one_in(2) {
+            self.on_any_peer(|world, at| world.peers[at].pause());
+        }
+        for _ in 0..1 + self.rng.below(3) {
+            self.on_any_peer(|world, at| world.ask(at));
+        }
+        self.settle();
+        self.answer();
+        self.pass(TIMEOUT + LAG);
+        for at in 0..self.shell.wires.len() {
+            while self.rng.below(8) > 0 && self.work(at) {}
+        }
+        self.settle();
     }
 
     /// A backend closes a connection, maybe in the middle of a reply, or talks nonsense.
@@ -296,13 +320,21 @@ impl World {
             self.scales.check(&mut self.shell, &self.plan);
             self.hand_out();
             if !self.shell.is_busy() {
-                for peer in &self.peers {
-                    peer.check_deadline(self.shell.now, 2 * LAG);
-                }
-                return;
+                return self.check_peers();
             }
         }
         panic!("the proxy spins");
+    }
+
+    /// Whoever is owed something is not owed it for too long; for whoever is owed nothing, nothing
+    /// is kept.
+    fn check_peers(&mut self) {
+        let Self { peers, shell, .. } = self;
+        for peer in peers {
+            peer.check_deadline(shell.now, 2 * LAG);
+            let kept = shell.proxy.client(shell.ends[peer.name].id).map_or(0, |it| it.kept());
+            assert!(!peer.is_settled() || !peer.reads || kept == 0, "{kept} bytes are left held");
+        }
     }
 
     fn hand_out(&mut self) {

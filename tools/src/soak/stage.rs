@@ -30,6 +30,13 @@ pub(super) struct Memcached {
     running: Running,
 }
 
+/// Nobody needs what it keeps any more.
+impl Drop for Memcached {
+    fn drop(&mut self) {
+        self.running.signal(Signal::KILL);
+    }
+}
+
 /// All processes.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
@@ -116,9 +123,9 @@ impl<'a> Stage<'a> {
 
     /// Kills a memcached, and starts another in its place after calling `meanwhile`.
     pub(super) fn replace(&mut self, memcached: usize, meanwhile: impl FnOnce()) -> Result<()> {
-        let Memcached { address, running } = self.memcacheds.remove(memcached);
-        running.signal(Signal::KILL);
-        drop(running);
+        let killed = self.memcacheds.remove(memcached);
+        let address = killed.address;
+        drop(killed);
         meanwhile();
         let next = self.memcached_at(address)?;
         self.memcacheds.insert(memcached, next);

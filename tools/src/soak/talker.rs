@@ -136,17 +136,17 @@ impl Talker {
     fn complain(&self, trouble: Trouble) {
         let Findings { wrong, hung, closed, .. } = &*self.findings;
         let number = self.number;
-        match trouble {
-            Trouble::Wrong(Wrong(what)) => self.findings.blame(wrong, || what),
-            Trouble::Wire(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    self.findings.blame(hung, || format!("talker {number} waits for ever"));
-                }
-                ErrorKind::InvalidData => {
-                    self.findings.blame(wrong, || format!("talker {number} cannot read this"));
-                }
-                _ => self.findings.blame(closed, || format!("talker {number}: {error}")),
-            },
+        let error = match trouble {
+            Trouble::Wrong(Wrong(what)) => return self.findings.blame(wrong, || what),
+            Trouble::Wire(error) => error,
+        };
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+            self.findings.blame(hung, || format!("talker {number} waits for ever"));
+        } else if kind == ErrorKind::InvalidData {
+            self.findings.blame(wrong, || format!("talker {number} cannot read this"));
+        } else {
+            self.findings.blame(closed, || format!("talker {number}: {error}"));
         }
     }
 

@@ -16,6 +16,9 @@ const OPEN_MAX: u64 = 400;
 /// A slow reader reads so much at once, and pauses so long.
 const SIP: usize = 4096;
 const SIP_EVERY: Duration = Duration::from_millis(5);
+/// Bytes of a line that does not end, and of noise.
+const ENDLESS: usize = 200_000;
+const NOISE_MAX: u64 = 50_000;
 const PAUSE: Duration = Duration::from_millis(20);
 const GREETINGS: [&[u8]; 5] = [
     b"GET / HTTP/1.1\r\nHost: cache\r\n\r\n",
@@ -139,16 +142,16 @@ impl Vandal {
     /// Sends what is no request.
     fn babble(&mut self) -> io::Result<()> {
         let mut wire = Wire::open(self.proxy)?;
-        let greeting = self.chance.below(GREETINGS.len() as u64 + 2) as usize;
-        match GREETINGS.get(greeting) {
-            Some(bytes) => wire.send(bytes)?,
-            None if greeting % 2 == 0 => wire.send(&[b'x'].repeat(200_000))?,
+        let which = self.chance.below(GREETINGS.len() as u64 + 2) as usize;
+        let bytes = match GREETINGS.get(which) {
+            Some(bytes) => bytes.to_vec(),
+            None if self.chance.one_in(2) => vec![b'x'; ENDLESS],
             None => {
-                let len = self.chance.below(50_000);
-                let bytes = self.chance.bytes(len);
-                wire.send(&bytes)?;
+                let len = self.chance.below(NOISE_MAX);
+                self.chance.bytes(len)
             }
-        }
+        };
+        wire.send(&bytes)?;
         wire.end()?;
         let deadline = Instant::now() + PATIENCE;
         while wire.any(SIP)?.is_some() {
