@@ -1,4 +1,4 @@
-//! The counters of `stats` are those of one memcached: tools that watch memcacheds reckon with them.
+//! The counters of `stats` are those of one memcached: tools that watch memcacheds rely on them.
 
 use crate::harness::bytes::set;
 use crate::harness::client::Client;
