@@ -43,19 +43,28 @@ pub struct Buffer {
 
 /// Memory that goes back to the system with its buffer. The allocator keeps what it gets back:
 /// after 10,000 clients had each sent a part of a value, 170 MB stayed with a process that used 9.
-#[derive(Default)]
-pub struct Bytes {
-    mapped: Option<MmapMut>,
+///
+/// In either case an address and a length stand at the same places, so that it costs nothing to
+/// find out which case it is.
+pub enum Bytes {
+    /// The usual case.
+    Mapped(MmapMut),
     /// When the system lets nothing more be mapped, and for no bytes at all.
-    allocated: Vec<u8>,
+    Allocated(Vec<u8>),
 }
 
 impl Bytes {
     fn new(size: usize) -> Self {
         match MmapMut::map_anon(size) {
-            Ok(mapped) => Self { mapped: Some(mapped), allocated: Vec::new() },
-            Err(_) => Self { mapped: None, allocated: vec![0; size] },
+            Ok(mapped) => Self::Mapped(mapped),
+            Err(_) => Self::Allocated(vec![0; size]),
         }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Allocated(Vec::new())
     }
 }
 
@@ -64,9 +73,9 @@ impl Deref for Bytes {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match &self.mapped {
-            Some(mapped) => mapped,
-            None => &self.allocated,
+        match self {
+            Self::Mapped(bytes) => bytes,
+            Self::Allocated(bytes) => bytes,
         }
     }
 }
@@ -74,9 +83,9 @@ impl Deref for Bytes {
 impl DerefMut for Bytes {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        match &mut self.mapped {
-            Some(mapped) => mapped,
-            None => &mut self.allocated,
+        match self {
+            Self::Mapped(bytes) => bytes,
+            Self::Allocated(bytes) => bytes,
         }
     }
 }

@@ -5,7 +5,6 @@ use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{
     CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX, REPLY_BYTES_MAX, SHORT_REPLY_BYTES, SURPRISE,
-    TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
 use crate::memcache::line::Request;
@@ -93,7 +92,7 @@ pub struct Client<S> {
     pub(super) wanted: usize,
     limits: Limits,
     /// Bytes of a reply, as those that came lately were: the largest, slowly forgotten.
-    typical: usize,
+    pub(super) typical: usize,
     /// The place of the last request that changes something, if that may still be owed.
     pub(super) last_write: Option<Place>,
     /// The same, of the last one whose reply may have to be asked for again.
@@ -113,7 +112,15 @@ pub struct Client<S> {
 }
 
 impl<S> Client<S> {
-    pub(super) fn new(socket: S, pool: usize, lane: usize, limits: Limits, now: Time) -> Self {
+    /// A client whose replies are expected to be `typical` bytes.
+    pub(super) fn new(
+        socket: S,
+        pool: usize,
+        lane: usize,
+        limits: Limits,
+        typical: usize,
+        now: Time,
+    ) -> Self {
         Self {
             socket,
             input: Ring::new(),
@@ -127,7 +134,7 @@ impl<S> Client<S> {
             lane,
             wanted: 0,
             limits,
-            typical: TYPICAL_REPLY_BYTES,
+            typical,
             last_write: None,
             last_read: None,
             last_dropped: None,

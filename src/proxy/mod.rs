@@ -141,9 +141,9 @@ pub struct Proxy<S> {
 }
 
 impl<S> Proxy<S> {
-    /// A proxy without clients, whose links wait to be opened. `seed` is a random number that nobody
-    /// knows: chance for the pauses between probes, and the secret of the fingerprints. An error
-    /// says which pool it is about.
+    /// A proxy without clients, whose links wait to be opened. `seed` is a random number that
+    /// nobody knows: chance for the pauses between probes, and the secret of the fingerprints. An
+    /// error says which pool it is about.
     pub fn new(
         setups: Vec<PoolSetup>,
         about: About,
@@ -187,7 +187,8 @@ impl<S> Proxy<S> {
         let of = &mut self.pools[pool];
         of.clients += 1;
         let refused = of.clients_max > 0 && of.clients > of.clients_max;
-        let id = self.clients.insert(Client::new(socket, pool, lane, of.client_limits, now));
+        let id =
+            self.clients.insert(Client::new(socket, pool, lane, of.client_limits, of.typical, now));
         if refused {
             self.clients.counters.rejected_connections += 1;
             self.answer_here(id, Slot::Text(TOO_MANY));

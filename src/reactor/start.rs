@@ -187,8 +187,10 @@ fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, S
 }
 
 fn listen_on_port(at: &Endpoint, settings: &PoolConfig) -> Result<Acceptor, StartError> {
-    let addresses = look_up(&at.host, at.port)
-        .map_err(|error| StartError(format!("cannot resolve \"{}\": {error}", at.host)))?;
+    let addresses = look_up(&at.host, at.port).map_err(|error| {
+        let expected = "expected an address of this host, or a name that has one";
+        StartError(format!("cannot listen on {at}: {error}; {expected}"))
+    })?;
     let PoolConfig { backlog, reuseport, tcpkeepalive, .. } = *settings;
     let socket = listen_tcp(addresses[0], backlog, reuseport, tcpkeepalive).map_err(|error| {
         let expected = "expected an address of this host and a port that is free";
@@ -228,7 +230,8 @@ fn target(address: &Address, source: &config::Source, in_time: bool) -> Result<T
     };
     match found {
         Err(error) if by_flags => {
-            Err(StartError(format!("--servers: cannot resolve \"{address}\": {error}")))
+            let expected = "expected the name of a host, or an address";
+            Err(StartError(format!("--servers: cannot resolve \"{address}\": {error}; {expected}")))
         }
         found => Ok(Target::new(address, found)),
     }

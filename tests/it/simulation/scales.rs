@@ -8,7 +8,8 @@ use nodeproxy::proxy::limits::ALLOWANCE_WHEN_SHORT;
 const CLIENT_SLACK: usize = 100_000;
 /// The buffer that it sends into.
 const INPUT_BYTES_MAX: usize = 1 << 16;
-/// What each link may borrow for the values that are asked for again, after the limit was looked at.
+/// What each link may borrow for the values that are asked for again, after the limit was looked
+/// at.
 const LINK_SLACK: usize = 1 << 15;
 /// Timers that a link or client may have at a time, those of links that are gone counted too.
 const TIMERS_EACH: usize = 8;

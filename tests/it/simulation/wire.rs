@@ -61,7 +61,8 @@ impl Wire {
         if self.stage == Stage::Closed { usize::MAX } else { self.room - self.requests.len() }
     }
 
-    /// The proxy writes. Whoever asks whether the backend is well asks nothing else before it knows.
+    /// The proxy writes. Whoever asks whether the backend is well asks nothing else before it
+    /// knows.
     pub(super) fn write(&mut self, bytes: &[u8]) {
         assert!(!self.given_up, "written to after it was closed");
         self.requests.push(bytes);

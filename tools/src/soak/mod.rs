@@ -1,7 +1,7 @@
 //! The soak: load and random faults together, for as long as one likes, before the real program.
 //!
 //! ```text
-//! talkers (ask, and check every reply) --+             +-- memcacheds, stopped and killed by Faults
+//! talkers (ask, and check every reply) --+             +-- memcacheds, stopped, killed by Faults
 //! vandals (vanish, never read, babble) --+- nodeproxy -+
 //!                                                      +-- Saboteur (cuts, dribbles) -- memcached
 //! Vitals of nodeproxy before, and after all has healed: what is left over is a leak

@@ -22,7 +22,7 @@ const NOISE_MAX: u64 = 50_000;
 const PAUSE: Duration = Duration::from_millis(20);
 const GREETINGS: [&[u8]; 5] = [
     b"GET / HTTP/1.1\r\nHost: cache\r\n\r\n",
-    b"\x80\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+    b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
     b"set k 0 0 18446744073709551615\r\n",
     b"set k 0 0 2147483647\r\nx",
     b"\r\n\r\n\r\n\r\n",
