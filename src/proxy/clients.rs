@@ -235,9 +235,9 @@ impl<S> Clients<S> {
         }
     }
 
-    /// Whether clients wait to be served again.
-    pub(super) fn has_queued(&self) -> bool {
-        !self.queued.is_empty()
+    /// Whether clients wait to be served again, or to be flushed.
+    pub(super) fn has_work(&self) -> bool {
+        !self.queued.is_empty() || !self.dirty.is_empty()
     }
 
     /// Those to be served again.

@@ -313,7 +313,7 @@ impl<S> Proxy<S> {
 
     /// Whether the next tick has something to do at once.
     pub fn is_busy(&self) -> bool {
-        self.clients.has_queued() || self.links.has_work()
+        self.clients.has_work() || self.links.has_work()
     }
 
     /// When a deadline passes.

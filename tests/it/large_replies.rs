@@ -1,6 +1,6 @@
 //! Replies that are more than may be kept for a client which does not read them.
 
-use crate::harness::core::Core;
+use crate::harness::core::{Core, TIMEOUT};
 use nodeproxy::proxy::Limits;
 use nodeproxy::proxy::client::ClientId;
 use nodeproxy::proxy::link::LinkId;
@@ -100,4 +100,29 @@ fn a_meta_get_that_cannot_be_asked_again_is_kept() {
     let kept = meta_hit(b'x', " l5").repeat(8);
     let refused = b"SERVER_ERROR out of memory writing get response\r\n".repeat(ASKED - 8);
     core.expect_client(client, &[kept, refused].concat());
+}
+
+/// The error waited in the client's output until something else happened.
+#[test]
+fn a_value_that_cannot_be_asked_again_is_refused_without_another_event() {
+    let (mut core, link, client) = connected();
+    core.send(client, &b"get a\r\n".repeat(ASKED));
+    core.flush(false);
+    core.reply(link, &hit(b'x').repeat(ASKED));
+    core.flush(false);
+    core.now = core.now.after(10 * TIMEOUT);
+    core.hang_up(link);
+    for _ in 0..2 {
+        let refused = core.proxy.take_wanted()[0].0;
+        core.hang_up(refused);
+    }
+    core.reads_again(client);
+    core.flush(true);
+    for _ in 0..ASKED {
+        if core.proxy.is_busy() {
+            core.flush(true);
+        }
+    }
+    let refused = b"SERVER_ERROR backend down\r\n".repeat(ASKED - 2);
+    core.expect_client(client, &[hit(b'x').repeat(2), refused].concat());
 }
