@@ -105,6 +105,13 @@ impl Peer {
         !self.ended && self.unsent.len() < 100_000 && self.asked.len() < 200
     }
 
+    /// What may take several timeouts has not been waited for until now.
+    pub(super) fn be_patient(&mut self, now: Time) {
+        if self.plan.is_tight() {
+            self.since = now;
+        }
+    }
+
     pub(super) fn pause(&mut self) {
         self.reads = false;
         self.always_read = false;
@@ -128,10 +135,12 @@ impl Peer {
         }
     }
 
+    /// Stores a large value, always on the same link.
     pub(super) fn store_large(&mut self, rng: &mut Rng, now: Time) {
         self.serial += 1;
         let value = Value { serial: self.serial, fill: LARGE };
-        let question = Question::Set { key: self.key('k', rng), value, meta: Manner::Classic };
+        let key = format!("p{}k0", self.name);
+        let question = Question::Set { key, value, meta: Manner::Classic };
         self.ask(question, rng, now);
     }
 
@@ -235,6 +244,8 @@ impl Peer {
     /// Takes what the proxy sent, and checks every answer that is whole.
     pub(super) fn receive(&mut self, bytes: &Pipe, now: Time) {
         self.received.push(bytes.front());
+        // Values that are asked for again come one by one, each within the timeout.
+        self.be_patient(now);
         while let Some(len) = self.check_one(now) {
             self.received.consume(len);
             self.since = now;

@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use super::shell::{Cost, Shell};
-use nodeproxy::proxy::limits::ALLOWANCE_WHEN_SHORT;
+use nodeproxy::proxy::limits::{ALLOWANCE_WHEN_SHORT, LINK_BYTES_MAX};
 
 /// What a client may cost beyond its limit: a reply whose turn it is, error lines, statistics.
 const CLIENT_SLACK: usize = 100_000;
@@ -28,6 +28,9 @@ impl Scales {
         let each_max = 2 * (plan.client_memory + CLIENT_SLACK) + INPUT_BYTES_MAX;
         for Cost { name, memory, .. } in &shell.costs {
             assert!(*memory <= each_max, "client {name} costs {memory} bytes");
+        }
+        if plan.heavy {
+            check_links(shell);
         }
         if plan.memory != usize::MAX {
             self.check_allowance(shell);
@@ -56,6 +59,15 @@ impl Scales {
                 "{kept} bytes, were {before}, for client {name}; memory is short"
             );
         }
+    }
+}
+
+/// No more than it takes waits for a link.
+fn check_links(shell: &mut Shell) {
+    let Shell { wires, proxy, .. } = shell;
+    for wire in wires.iter().filter(|it| !it.given_up) {
+        let waiting = proxy.link(wire.link).map_or(0, |link| link.output.len());
+        assert!(waiting <= LINK_BYTES_MAX + CLIENT_SLACK, "{waiting} bytes wait for one link");
     }
 }
 

@@ -55,8 +55,8 @@ impl World {
             12..15 => self.on_any_peer(|world, at| world.resume_peer(at)),
             15..18 => self.on_any_peer(|world, at| world.send_rest(at)),
             18..28 => self.trouble(),
-            28..30 => self.on_any_peer(|world, at| world.flood(at)),
-            30..60 => self.on_any_peer(|world, at| world.ask(at)),
+            28 => self.flood(),
+            29..60 => self.on_any_peer(|world, at| world.ask(at)),
             _ => self.answer(),
         }
         self.settle();
@@ -78,8 +78,7 @@ impl World {
             5..8 => self.lag_behind(),
             8..14 => self.pass_some(60_000),
             14..16 => self.pass_some(1_000_000),
-            // The process was stopped for a while.
-            16 => self.shell.now = self.shell.now.after(self.rng.below(3_000_000) as u64),
+            16 => self.stop_for_a_while(),
             17 => {
                 let at = self.rng.below(self.stores.len());
                 self.stores[at].is_busy = !self.stores[at].is_busy;
@@ -91,6 +90,13 @@ impl World {
                 self.shell.modes[at] = modes[self.rng.below(modes.len())];
             }
         }
+    }
+
+    /// The process does not run, and is late for everything then.
+    fn stop_for_a_while(&mut self) {
+        let now = self.shell.now.after(self.rng.below(3_000_000) as u64);
+        self.shell.now = now;
+        self.peers.iter_mut().for_each(|peer| peer.be_patient(now));
     }
 
     fn pass_some(&mut self, most: usize) {
@@ -156,12 +162,14 @@ impl World {
         self.send(at, most);
     }
 
-    /// More than a link takes at once.
-    fn flood(&mut self, at: usize) {
-        let Self { peers, rng, shell, plan, .. } = self;
-        if !plan.heavy || !peers[at].is_curious() {
+    /// A client asks for more than its links take at once; perhaps they are lost then.
+    fn flood(&mut self) {
+        if !self.plan.heavy || self.peers.len() >= PEERS_MAX {
             return;
         }
+        self.connect_peer();
+        let at = self.peers.len() - 1;
+        let Self { peers, rng, shell, .. } = self;
         let only_large = rng.one_in(2);
         for _ in 0..rng.below(150) {
             match only_large {
@@ -170,6 +178,12 @@ impl World {
             }
         }
         self.send_rest(at);
+        self.settle();
+        if self.plan.mood == Mood::Rough && self.rng.one_in(2) {
+            let all = 0..self.shell.wires.len();
+            let fullest = all.max_by_key(|at| self.shell.wires[*at].requests.len());
+            fullest.into_iter().for_each(|at| self.break_wire(at));
+        }
     }
 
     /// Everything that is asked comes too late, and while it may not be read.
