@@ -204,6 +204,9 @@ impl Ring {
     /// copied if it can bring its buffer along: then it is what little follows it that is copied.
     #[inline]
     pub fn take_from(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+        if self.buffer.bytes.is_empty() && len < MOVED_BYTES_MIN {
+            self.borrow(stock, len);
+        }
         let tail = self.head + self.len;
         if len < MOVED_BYTES_MIN
             && let Some(bytes) = source.front().get(..len)

@@ -14,9 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const MIB: u64 = 1 << 20;
-/// What the process may grow by, whatever it is sent: what one client may hold is 4 MiB, and while
-/// a buffer grows it is there twice.
-const GROWTH: u64 = 12 * MIB;
+/// What the process may grow by, whatever it is sent: what one client may hold is 4 MiB, and of the
+/// buffers that it grew out of 16 MiB are kept for others.
+const GROWTH: u64 = 24 * MIB;
 /// A neighbour that asks all the time never waits longer for a reply.
 const NEIGHBOUR_WAIT: Duration = Duration::from_secs(1);
 
