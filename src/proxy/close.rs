@@ -12,6 +12,8 @@ pub enum Close {
     Error(ErrorKind),
     /// The name of its host is not known.
     Unresolved,
+    /// No descriptor is left for it.
+    NoDescriptor,
     /// It could not be opened in time.
     ConnectTimeout,
     /// A request was not answered in time.
@@ -41,6 +43,7 @@ impl fmt::Display for Close {
         let text = match self {
             Self::Hangup => "connection closed by peer",
             Self::Error(kind) => return kind.fmt(f),
+            Self::NoDescriptor => "no descriptor is left (ulimit -n)",
             Self::Unresolved => "host name does not resolve",
             Self::ConnectTimeout => "connecting timed out",
             Self::Late => "requests timed out",

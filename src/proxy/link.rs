@@ -195,6 +195,7 @@ impl<S> Link<S> {
                 false
             }
             Close::Unresolved
+            | Close::NoDescriptor
             | Close::ConnectTimeout
             | Close::Late
             | Close::ProbeTimeout

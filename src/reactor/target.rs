@@ -12,6 +12,11 @@ use std::net::SocketAddr;
 /// A name is not looked up more often than this, microseconds.
 const LOOK_UP_PAUSE: u64 = 1_000_000;
 
+/// The numbers of the errors that say that no descriptor is left, to the process or to the system:
+/// these on every Unix, and `ErrorKind` has no word for them.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
+
 /// Where a backend is.
 pub(super) enum Target {
     /// A path on this host.
@@ -72,7 +77,10 @@ impl Target {
         names: Option<&Names>,
         now: Time,
     ) -> Result<Socket, Close> {
-        let failed = |error: std::io::Error| Close::Error(error.kind());
+        let failed = |error: std::io::Error| match error.raw_os_error() {
+            Some(EMFILE | ENFILE) => Close::NoDescriptor,
+            _ => Close::Error(error.kind()),
+        };
         match self {
             Self::Unix(path) => connect_unix(path).map_err(failed),
             Self::Tcp(host) => {

@@ -6,6 +6,7 @@ mod modules;
 
 use code::{Source, sources};
 use modules::Level;
+use std::process::Command;
 
 const LINE_MAX: usize = 100;
 const FUNCTION_LINES_MAX: usize = 60;
@@ -137,4 +138,17 @@ fn files_stay_short() {
     let long = everywhere().into_iter().filter(|it| lines(it) > FILE_LINES_MAX);
     let complaints: Vec<_> = long.map(|it| format!("{}: {} lines", it.path, lines(&it))).collect();
     assert_none(&complaints);
+}
+
+/// What is in the binary is for everybody to see.
+#[test]
+fn the_readme_prints_the_tree_of_the_binary() {
+    let words = "tree --locked -e normal -p nodeproxy --charset ascii --format {lib}";
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = Command::new(cargo).args(words.split(' ')).output().expect("cargo runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("text");
+    let block: String = tree.lines().map(|line| format!("    {line}\n")).collect();
+    let readme = std::fs::read_to_string("README.md").expect("README.md");
+    assert!(readme.contains(&block), "README.md should have this block:\n{block}");
 }
