@@ -256,6 +256,12 @@ impl<S> Client<S> {
         (unread || unparsed) && self.may_ask()
     }
 
+    /// Whether it is owed nothing, and nothing that it asked waits to be taken up.
+    pub(super) fn is_idle(&self) -> bool {
+        let waits = self.blocked || self.is_behind();
+        !waits && self.replies.is_empty() && self.output.is_empty()
+    }
+
     /// Whether it will get nothing any more.
     pub(super) fn is_done(&self) -> bool {
         self.reading != Reading::Open

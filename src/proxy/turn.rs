@@ -122,7 +122,7 @@ impl<S> Proxy<S> {
         };
         let idle_timeout = self.pools[client.pool].idle_timeout;
         let quiet_for = now.since(client.heard_at);
-        if quiet_for >= idle_timeout && client.replies.is_empty() && client.output.is_empty() {
+        if quiet_for >= idle_timeout && client.is_idle() {
             return self.close_client(id, Close::Idle);
         }
         let wait = idle_timeout.saturating_sub(quiet_for).max(IDLE_RECHECK);
