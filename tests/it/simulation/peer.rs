@@ -144,6 +144,17 @@ impl Peer {
         self.ask(question, rng, now);
     }
 
+    /// Asks for the largest value that it has, and does not read.
+    pub(super) fn want_large(&mut self, rng: &mut Rng, now: Time) {
+        if self.serial == MISSING {
+            self.store_large(rng, now);
+            self.pause();
+        }
+        let key = format!("p{}k0", self.name);
+        let keys = if rng.one_in(4) { 2 + rng.below(5) } else { 1 };
+        self.ask(Question::Get(vec![key; keys]), rng, now);
+    }
+
     pub(super) fn ask(&mut self, question: Question, rng: &mut Rng, now: Time) {
         self.serial += 1;
         let opaque = self.serial;

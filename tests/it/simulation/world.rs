@@ -67,8 +67,10 @@ impl World {
         if self.plan.mood != Mood::Rough {
             // Whatever is asked is answered before time passes.
             self.answer_all();
-            if self.plan.mood == Mood::Blips && self.rng.one_in(2) {
-                self.blip();
+            match self.rng.below(4) {
+                0 => self.close_idle(),
+                1 | 2 if self.plan.mood == Mood::Blips => self.blip(),
+                _ => {}
             }
             let most = if self.rng.one_in(5) { 3_000_000 } else { 60_000 };
             return self.pass_some(most);
@@ -170,11 +172,12 @@ impl World {
         self.connect_peer();
         let at = self.peers.len() - 1;
         let Self { peers, rng, shell, .. } = self;
-        let only_large = rng.one_in(2);
+        let kind = rng.below(3);
         for _ in 0..rng.below(150) {
-            match only_large {
-                true => peers[at].store_large(rng, shell.now),
-                false => peers[at].ask_any(rng, shell.now),
+            match kind {
+                0 => peers[at].store_large(rng, shell.now),
+                1 => peers[at].ask_any(rng, shell.now),
+                _ => peers[at].want_large(rng, shell.now),
             }
         }
         self.send_rest(at);
@@ -224,6 +227,15 @@ impl World {
             wire.stage = Stage::Closed;
         }
         self.shell.wire_event(at);
+    }
+
+    /// A backend closes links on which nothing is asked, which is no failure.
+    fn close_idle(&mut self) {
+        let backend = self.rng.below(self.plan.backends);
+        for _ in 0..3 {
+            self.lose_wires(backend);
+            self.answer_all();
+        }
     }
 
     /// A link is lost while something is asked on it, if its backend has been well since the last
