@@ -6,7 +6,11 @@ use super::plan::{CONNECT_TIMEOUT, FAILURES_MAX, PROBE_PAUSE_MAX, TIMEOUT};
 use super::question::Question;
 use super::shell::Mode;
 use super::world::{LAG, World};
+use nodeproxy::proxy::OnDown;
 use nodeproxy::proxy::limits::{PROBE_PAUSE_MIN, SILENT_TIMEOUTS};
+
+/// So many keys are looked at.
+const KEYS: usize = 10;
 
 impl World {
     pub(super) fn outage(&mut self) {
@@ -15,12 +19,14 @@ impl World {
         }
         self.settle();
         let backend = self.rng.below(self.plan.backends);
+        let routes = self.routes();
         let name = self.shell.open(0);
         self.peers.push(Peer::new(name, &self.plan, false, self.shell.now));
         self.shell.modes[backend] =
             [Mode::Refusing, Mode::Unreachable, Mode::Stalled][self.rng.below(3)];
         self.lose_wires(backend);
         self.learn(backend);
+        self.check_routes(&routes, backend);
         let attempts = self.shell.attempts[backend];
         let time = 5_000_000 + self.rng.below(20_000_000) as u64;
         let until = self.shell.now.after(time);
@@ -45,6 +51,29 @@ impl World {
         self.shell.modes[backend] = Mode::Well;
         self.pass_answering(PROBE_PAUSE_MAX / 10 * 11 + TIMEOUT + 4 * LAG);
         assert_eq!(self.figure(backend, "state"), "up");
+        assert_eq!(self.routes(), routes, "keys are not back where they were");
+    }
+
+    /// Which backends have some keys.
+    fn routes(&mut self) -> Vec<String> {
+        let route = |at| {
+            let stats = self.stats(&format!("stats route key{at}\r\n"));
+            stats.into_iter().find(|it| it.0 == "backend").expect("a backend").1
+        };
+        (0..KEYS).map(route).collect()
+    }
+
+    /// The keys of a backend that is down, and no others, are where they are to be.
+    fn check_routes(&mut self, before: &[String], backend: usize) {
+        let down = format!("simulated{backend}");
+        let only = self.plan.backends == 1;
+        for (before, now) in before.iter().zip(self.routes()) {
+            match self.plan.on_down {
+                OnDown::Gutter { .. } if *before == down => assert_eq!(now, "gutter0"),
+                OnDown::Rehash if !only => assert_ne!(now, down),
+                OnDown::Fail | OnDown::Gutter { .. } | OnDown::Rehash => assert_eq!(now, *before),
+            }
+        }
     }
 
     /// Asks until the backend is known to be down.

@@ -344,6 +344,8 @@ impl Peer {
         assert!(!failed || mood != Mood::Calm, "nothing went wrong, but {line}");
         let blip = busy || line.ends_with(" lost") || line.ends_with(" broke the protocol");
         assert!(!failed || blip || mood != Mood::Blips, "no more than a blip, but {line}");
+        let is_get = matches!(asked.question, Question::Get(_) | Question::MetaGet { .. });
+        assert!(!(failed && is_get && self.plan.failed_get_is_miss), "a miss is told, not {line}");
         let late = line == "SERVER_ERROR backend timed out";
         assert!(!late || now.since(asked.at) >= TIMEOUT, "given up too early");
         failed
@@ -410,7 +412,7 @@ impl Peer {
     fn was_told(&mut self, asked: &Asked, line: &str, value: Option<&str>) {
         let beliefs = &mut self.beliefs;
         match (&asked.question, line) {
-            (Question::MetaGet { key, .. }, "EN") => beliefs.check_missing(key),
+            (Question::MetaGet { key, meta: Manner::Meta }, "EN") => beliefs.check_missing(key),
             (Question::MetaGet { key, .. }, _) => match value {
                 Some(value) => beliefs.check_value(key, value),
                 None => panic!("{key} was answered {line:?}"),

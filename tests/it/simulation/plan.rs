@@ -38,7 +38,7 @@ pub(super) struct Plan {
     pub(super) mood: Mood,
     pub(super) backends: usize,
     pub(super) links: usize,
-    on_down: OnDown,
+    pub(super) on_down: OnDown,
     down_is_miss: bool,
     pub(super) failed_get_is_miss: bool,
     /// Many values are large, and backends read little at once.
@@ -69,7 +69,7 @@ impl Plan {
             failed_get_is_miss: rng.one_in(8),
             heavy,
             client_memory: if rng.one_in(2) { 1 << 20 } else { SCARCE },
-            memory: if rng.one_in(4) { 400_000 + rng.below(1_200_000) } else { usize::MAX },
+            memory: if rng.one_in(4) { 400_000 + rng.below(2_000_000) } else { usize::MAX },
             clients_max: if rng.one_in(4) { 3 } else { 0 },
             idle_timeout: if rng.one_in(4) { 2_000_000 } else { 0 },
         }

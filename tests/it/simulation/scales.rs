@@ -53,7 +53,7 @@ impl Scales {
         for Cost { name, kept, .. } in &shell.costs {
             let before = self.before.iter().find(|it| it.name == *name);
             let before = before.map_or(0, |it| it.kept);
-            let max = 2 * before.max(ALLOWANCE_WHEN_SHORT) + CLIENT_SLACK;
+            let max = 2 * before.max(ALLOWANCE_WHEN_SHORT) + CLIENT_SLACK / 2;
             assert!(
                 *kept <= max,
                 "{kept} bytes, were {before}, for client {name}; memory is short"

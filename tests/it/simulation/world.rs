@@ -55,8 +55,8 @@ impl World {
             12..15 => self.on_any_peer(|world, at| world.resume_peer(at)),
             15..18 => self.on_any_peer(|world, at| world.send_rest(at)),
             18..28 => self.trouble(),
-            28 => self.flood(),
-            29..60 => self.on_any_peer(|world, at| world.ask(at)),
+            28..31 => self.flood(),
+            31..60 => self.on_any_peer(|world, at| world.ask(at)),
             _ => self.answer(),
         }
         self.settle();
@@ -166,7 +166,8 @@ impl World {
 
     /// A client asks for more than its links take at once; perhaps they are lost then.
     fn flood(&mut self) {
-        if !self.plan.heavy || self.peers.len() >= PEERS_MAX {
+        let scarce = self.plan.memory != usize::MAX;
+        if !(self.plan.heavy || scarce) || self.peers.len() >= PEERS_MAX {
             return;
         }
         self.connect_peer();
