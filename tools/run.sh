@@ -26,10 +26,11 @@ trap stop EXIT
 proxy=$!
 sleep 1
 if kill -0 "$proxy" 2>/dev/null; then
-    echo
-    echo "try it from another terminal:"
-    echo "  printf 'set hello 0 0 5\\r\\nworld\\r\\nget hello\\r\\nquit\\r\\n' | nc 127.0.0.1 $port"
-    echo "Ctrl-C ends it all."
+    # Not echo: some shells turn its \r and \n into what they mean.
+    printf '\ntry it from another terminal:\n'
+    printf "  printf '%s' | nc 127.0.0.1 %s\\n" \
+        'set hello 0 0 5\r\nworld\r\nget hello\r\nquit\r\n' "$port"
+    printf 'Ctrl-C ends it all.\n'
 fi
 wait "$proxy"
 status=$?
