@@ -31,6 +31,7 @@ mod parity;
 mod parsers;
 mod resting;
 mod rig;
+mod run_script;
 mod shutdown;
 mod simulation;
 mod slow_readers;
