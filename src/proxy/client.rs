@@ -5,6 +5,7 @@ use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{
     CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX, REPLY_BYTES_MAX, SHORT_REPLY_BYTES, SURPRISE,
+    TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
 use crate::memcache::line::Request;
@@ -92,7 +93,7 @@ pub struct Client<S> {
     pub(super) wanted: usize,
     limits: Limits,
     /// Bytes of a reply, as those that came lately were: the largest, slowly forgotten.
-    pub(super) typical: usize,
+    typical: usize,
     /// The place of the last request that changes something, if that may still be owed.
     pub(super) last_write: Option<Place>,
     /// The same, of the last one whose reply may have to be asked for again.
@@ -112,15 +113,7 @@ pub struct Client<S> {
 }
 
 impl<S> Client<S> {
-    /// A client whose replies are expected to be `typical` bytes.
-    pub(super) fn new(
-        socket: S,
-        pool: usize,
-        lane: usize,
-        limits: Limits,
-        typical: usize,
-        now: Time,
-    ) -> Self {
+    pub(super) fn new(socket: S, pool: usize, lane: usize, limits: Limits, now: Time) -> Self {
         Self {
             socket,
             input: Ring::new(),
@@ -134,7 +127,7 @@ impl<S> Client<S> {
             lane,
             wanted: 0,
             limits,
-            typical,
+            typical: TYPICAL_REPLY_BYTES,
             last_write: None,
             last_read: None,
             last_dropped: None,
@@ -235,10 +228,11 @@ impl<S> Client<S> {
         (self.last_write, self.last_read, self.last_dropped) = (None, None, None);
     }
 
-    /// Notes how long a reply was.
+    /// Notes how long the longest of some replies was. An eighth of what came before is forgotten
+    /// with each.
     #[inline]
-    pub(super) fn saw(&mut self, len: usize) {
-        self.typical = len.max(self.typical - self.typical / 8);
+    pub(super) fn saw(&mut self, longest: usize, replies: usize) {
+        self.typical = longest.max(self.typical - self.typical / 8 * replies.min(7));
     }
 
     /// Bytes that its input should have room for. A long value is believed in once some of it is

@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::client::{Client, Fillable, Reading};
 use super::gather::Gather;
 use super::ids::{ClientId, Place};
-use super::limits::GATHERS_KEPT_MAX;
+use super::limits::{GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX};
 use super::replies::Slot;
 use crate::ring::Ring;
 use crate::stats::Counters;
@@ -21,10 +21,17 @@ pub(super) struct Clients<S> {
     held: usize,
     /// Bytes that may be kept for one client, when memory is short.
     pub(super) allowance: usize,
-    /// Gatherings that have left, to be used again.
-    #[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
-    spare: Vec<Box<Gather>>,
+    spare: Spare,
     pub(super) counters: Counters,
+}
+
+/// Gatherings that have left, to be used again.
+#[derive(Default)]
+struct Spare {
+    #[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
+    gathers: Vec<Box<Gather>>,
+    /// Bytes of their memory.
+    bytes: usize,
 }
 
 impl<S> Clients<S> {
@@ -35,7 +42,7 @@ impl<S> Clients<S> {
             queued: Vec::new(),
             held: 0,
             allowance: usize::MAX,
-            spare: Vec::new(),
+            spare: Spare::default(),
             counters: Counters::default(),
         }
     }
@@ -109,7 +116,7 @@ impl<S> Clients<S> {
         let Some(client) = self.table.get_mut(id) else {
             return true;
         };
-        client.saw(len);
+        client.saw(len, 1);
         if is_value && !client.has_room(len, asked, self.allowance) {
             return false;
         }
@@ -117,7 +124,7 @@ impl<S> Clients<S> {
         client.replies.fulfil_from(asked.place, source, len, &mut client.output, stock);
         self.held = self.held + client.replies.held() - before;
         mark(&mut client.dirty, id, &mut self.dirty);
-        recycle(&mut client.replies.done, &mut self.spare);
+        self.spare.take_all(&mut client.replies.done);
         true
     }
 
@@ -152,7 +159,7 @@ impl<S> Clients<S> {
             client.replies.settle_at(place, &mut client.output, stock);
             self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
-            recycle(&mut client.replies.done, &mut self.spare);
+            self.spare.take_all(&mut client.replies.done);
         }
     }
 
@@ -178,13 +185,13 @@ impl<S> Clients<S> {
             client.replies.resume(value, failure, &mut client.output, stock);
             self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
-            recycle(&mut client.replies.done, &mut self.spare);
+            self.spare.take_all(&mut client.replies.done);
         }
     }
 
     /// A gathering without keys.
     pub(super) fn take_gather(&mut self) -> Box<Gather> {
-        self.spare.pop().unwrap_or_else(|| Box::new(Gather::new()))
+        self.spare.give()
     }
 
     /// Reserves a place for a gathering whose parts have been sent.
@@ -193,13 +200,13 @@ impl<S> Clients<S> {
             let place = client.replies.expect_all(gather);
             client.replies.settle_at(place, &mut client.output, stock);
             mark(&mut client.dirty, id, &mut self.dirty);
-            recycle(&mut client.replies.done, &mut self.spare);
+            self.spare.take_all(&mut client.replies.done);
         }
     }
 
     /// Takes back a gathering that is not needed.
     pub(super) fn put_gather(&mut self, gather: Box<Gather>) {
-        self.spare.push(gather);
+        self.spare.take(gather);
     }
 
     /// Puts a reply into its place, unless the client is gone.
@@ -209,7 +216,7 @@ impl<S> Clients<S> {
             client.replies.fulfil(place, reply, &mut client.output, stock);
             self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
-            recycle(&mut client.replies.done, &mut self.spare);
+            self.spare.take_all(&mut client.replies.done);
         }
     }
 
@@ -258,14 +265,30 @@ impl<S> Clients<S> {
     }
 }
 
-/// Keeps gatherings that have left for later, unless there are enough.
-#[inline]
-#[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
-fn recycle(done: &mut Vec<Box<Gather>>, spare: &mut Vec<Box<Gather>>) {
-    while let Some(mut gather) = done.pop() {
-        if spare.len() < GATHERS_KEPT_MAX {
+impl Spare {
+    fn give(&mut self) -> Box<Gather> {
+        let Some(gather) = self.gathers.pop() else {
+            return Box::new(Gather::new());
+        };
+        self.bytes -= gather.memory();
+        gather
+    }
+
+    /// Keeps it, unless there are enough.
+    fn take(&mut self, mut gather: Box<Gather>) {
+        let memory = gather.memory();
+        if self.gathers.len() < GATHERS_KEPT_MAX && self.bytes + memory <= GATHER_BYTES_KEPT_MAX {
             gather.clear();
-            spare.push(gather);
+            self.bytes += memory;
+            self.gathers.push(gather);
+        }
+    }
+
+    #[inline]
+    #[expect(clippy::vec_box, reason = "they are handed from queue to queue")]
+    fn take_all(&mut self, done: &mut Vec<Box<Gather>>) {
+        while let Some(gather) = done.pop() {
+            self.take(gather);
         }
     }
 }

@@ -14,12 +14,6 @@ use crate::ring::Ring;
 use crate::stock::Stock;
 use std::borrow::Cow;
 
-/// Memory that a part keeps when it is used again, bytes.
-const PART_BYTES_KEPT_MAX: usize = 1 << 13;
-
-/// Parts that are kept when a gathering is used again.
-const PARTS_KEPT_MAX: usize = 32;
-
 /// A backend that has no part yet.
 pub(super) const NO_PART: u16 = u16::MAX;
 
@@ -93,10 +87,15 @@ impl Gather {
         }
     }
 
-    /// Forgets all keys; some of the memory stays.
+    /// Bytes of the memory that it has, used or not.
+    pub(super) fn memory(&self) -> usize {
+        let order = self.order.capacity() * size_of::<u16>();
+        order + self.parts.iter().map(Part::memory).sum::<usize>()
+    }
+
+    /// Forgets all keys; the memory stays.
     pub(super) fn clear(&mut self) {
         self.order.clear();
-        self.parts.truncate(PARTS_KEPT_MAX);
         for part in &mut self.parts {
             part.clear();
         }
@@ -315,10 +314,15 @@ impl Part {
         }
     }
 
+    fn memory(&self) -> usize {
+        let keys = self.ends.capacity() * size_of::<u32>();
+        let blocks = self.blocks.capacity() * size_of::<Block>();
+        size_of::<Self>() + keys + blocks + self.asked.capacity() + self.bytes.capacity()
+    }
+
     fn clear(&mut self) {
         self.asked.clear();
         self.bytes.clear();
-        self.bytes.shrink_to(PART_BYTES_KEPT_MAX);
         self.blocks.clear();
         self.ends.clear();
         (self.seen_bytes, self.seen_keys) = (0, 0);

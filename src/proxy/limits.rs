@@ -41,6 +41,9 @@ pub const SLOTS_KEPT: usize = 8;
 /// Gatherings of many keys kept for later.
 pub const GATHERS_KEPT_MAX: usize = 64;
 
+/// Bytes of the gatherings that are kept for later.
+pub const GATHER_BYTES_KEPT_MAX: usize = 4 << 20;
+
 /// Reply queues kept for later.
 pub const QUEUES_KEPT_MAX: usize = 256;
 

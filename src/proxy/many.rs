@@ -142,7 +142,7 @@ pub(super) fn accept_values<S>(
     gather.keep(asked.part, [&input[..taken], &[]]);
     let verb = gather.verb;
     client.replies.hold(taken);
-    client.saw(longest);
+    client.saw(longest, hits);
     clients.hold(taken);
     clients.counters.hit(verb, hits);
     link.input.consume(taken);
@@ -187,7 +187,7 @@ fn accept_value<S>(
     let Some((client, room)) = waiting(link, asked, clients) else {
         return Ok(());
     };
-    client.saw(reply.len);
+    client.saw(reply.len, 1);
     let dropped = reply.len > room && client.kept() > 0;
     let kept = if dropped { reply.key.clone() } else { 0..reply.len };
     if dropped {

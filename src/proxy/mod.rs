@@ -187,8 +187,7 @@ impl<S> Proxy<S> {
         let of = &mut self.pools[pool];
         of.clients += 1;
         let refused = of.clients_max > 0 && of.clients > of.clients_max;
-        let id =
-            self.clients.insert(Client::new(socket, pool, lane, of.client_limits, of.typical, now));
+        let id = self.clients.insert(Client::new(socket, pool, lane, of.client_limits, now));
         if refused {
             self.clients.counters.rejected_connections += 1;
             self.answer_here(id, Slot::Text(TOO_MANY));

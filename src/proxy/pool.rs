@@ -3,7 +3,6 @@
 use super::PoolSetup;
 use super::backend::Backend;
 use super::client::Limits;
-use super::limits::TYPICAL_REPLY_BYTES;
 use crate::hash::{BuildError, Node, Placement, Scheme};
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::base64;
@@ -44,8 +43,6 @@ pub(super) struct Pool {
     pub(super) clients: usize,
     /// Microseconds until a client that says nothing is closed; 0 for never.
     pub(super) idle_timeout: u64,
-    /// Bytes of a reply, as its clients saw lately: what a new one expects.
-    pub(super) typical: usize,
 }
 
 /// Where a key belongs at the moment.
@@ -81,7 +78,6 @@ impl Pool {
             clients_max,
             clients: 0,
             idle_timeout,
-            typical: TYPICAL_REPLY_BYTES,
         })
     }
 
@@ -94,12 +90,6 @@ impl Pool {
     /// What decides where a key belongs.
     pub(super) fn hash(&self, key: &[u8]) -> u64 {
         self.placement.hash(key)
-    }
-
-    /// Notes what replies are like for one of its clients.
-    #[inline]
-    pub(super) fn saw(&mut self, typical: usize) {
-        self.typical = typical.max(self.typical - self.typical / 64);
     }
 
     /// Its backends, among all.

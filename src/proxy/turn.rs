@@ -82,7 +82,7 @@ impl<S> Proxy<S> {
         now: Time,
         write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
     ) {
-        let Self { clients, pools, stock, spare_queues, .. } = self;
+        let Self { clients, stock, spare_queues, .. } = self;
         let Some((client, bytes)) = clients.leaving(id) else {
             return;
         };
@@ -101,7 +101,6 @@ impl<S> Proxy<S> {
         if client.replies.is_empty() {
             client.replies.rest(spare_queues);
             client.forget_places();
-            pools[client.pool].saw(client.typical);
             if client.is_done() {
                 return self.close_client(id, Close::Done);
             }

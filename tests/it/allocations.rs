@@ -298,6 +298,13 @@ fn steady_gets_of_many_keys_allocate_nothing() {
     assert_steady(World::new(3, 32, usize::MAX), &get_of(20).repeat(20));
 }
 
+/// What a part of a `get` keeps was given up above 8 KB.
+#[test]
+fn steady_gets_of_many_large_values_allocate_nothing() {
+    assert_steady(World::new(3, 1_000, usize::MAX), &get_of(100));
+    assert_steady(World::new(3, 10_000, usize::MAX), &get_of(20));
+}
+
 #[test]
 fn steady_requests_in_pieces_allocate_nothing() {
     for piece in [7, 100] {
