@@ -18,8 +18,9 @@ pub(super) const GUTTER_TTL: u32 = 60;
 pub(super) const VALUE_BYTES_MAX: usize = 30_000;
 /// Bytes of a large value: longer than any ring's first buffer.
 pub(super) const LARGE: usize = 20_000;
-/// Bytes that a client may cost where memory is scarce.
-const SCARCE: usize = 10_000;
+/// Bytes that a client may cost: enough, some values, less than one of them.
+const CLIENT_MEMORY: [usize; 4] = [AMPLE, 300_000, 10_000, AMPLE];
+const AMPLE: usize = 1 << 20;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Plan {
             down_is_miss: rng.one_in(8),
             failed_get_is_miss: rng.one_in(8),
             heavy,
-            client_memory: if rng.one_in(2) { 1 << 20 } else { SCARCE },
+            client_memory: CLIENT_MEMORY[rng.below(CLIENT_MEMORY.len())],
             memory: if rng.one_in(4) { 400_000 + rng.below(2_000_000) } else { usize::MAX },
             clients_max: if rng.one_in(4) { 3 } else { 0 },
             idle_timeout: if rng.one_in(4) { 2_000_000 } else { 0 },
@@ -88,7 +89,7 @@ impl Plan {
     /// Values may be dropped to be asked for again, and links may have no room for requests: a
     /// question can take several timeouts.
     pub(super) fn is_tight(&self) -> bool {
-        self.heavy || self.client_memory == SCARCE || self.memory != usize::MAX
+        self.heavy || self.client_memory != AMPLE || self.memory != usize::MAX
     }
 
     /// The index of the gutter among all backends.

@@ -173,7 +173,7 @@ impl World {
         self.connect_peer();
         let at = self.peers.len() - 1;
         let Self { peers, rng, shell, .. } = self;
-        let kind = rng.below(3);
+        let kind = rng.below(if scarce { 6 } else { 3 });
         for _ in 0..rng.below(150) {
             match kind {
                 0 => peers[at].store_large(rng, shell.now),
