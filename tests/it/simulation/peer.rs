@@ -427,7 +427,10 @@ impl Peer {
             (Question::Touch(_), "TOUCHED") => {}
             (Question::Touch(key), "NOT_FOUND") => beliefs.check_missing(key),
             (Question::TooLarge(key), "SERVER_ERROR object too large for cache") => {
-                beliefs.floats(key, MISSING);
+                match self.plan.mood {
+                    Mood::Calm => beliefs.holds(key, MISSING),
+                    Mood::Blips | Mood::Rough => beliefs.floats(key, MISSING),
+                }
             }
             (Question::Begin { key, from }, "STORED") => beliefs.begins(key, *from),
             (Question::Begin { key, .. }, "NOT_STORED") => beliefs.check_begun(key),

@@ -22,6 +22,8 @@ pub(super) struct World {
     pub(super) peers: Vec<Peer>,
     stores: Vec<Store>,
     written: Written,
+    /// Wires on which a backend talked nonsense: none of them is used any more.
+    babbled: Vec<usize>,
     scales: Scales,
     /// Backends that have answered something since they last failed.
     is_well: Vec<bool>,
@@ -42,6 +44,7 @@ impl World {
             peers: Vec::new(),
             stores,
             written: Written::default(),
+            babbled: Vec::new(),
             scales: Scales::default(),
         }
     }
@@ -223,6 +226,7 @@ impl World {
         }
         if babbles {
             wire.replies.push(b"nonsense\r\n");
+            self.babbled.push(at);
         } else {
             wire.replies.truncate(self.rng.below(wire.replies.len() + 1));
             wire.stage = Stage::Closed;
@@ -356,7 +360,10 @@ impl World {
     /// Whoever is owed something is not owed it for too long; for whoever is owed nothing, nothing
     /// is kept.
     fn check_peers(&mut self) {
-        let Self { peers, shell, .. } = self;
+        let Self { peers, shell, babbled, .. } = self;
+        for at in babbled.drain(..) {
+            assert!(shell.wires[at].given_up, "a backend that talks nonsense is believed");
+        }
         for peer in peers {
             peer.check_deadline(shell.now, 2 * LAG);
             let kept = shell.proxy.client(shell.ends[peer.name].id).map_or(0, |it| it.kept());
