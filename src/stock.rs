@@ -5,7 +5,7 @@ use memmap2::MmapMut;
 use std::ops::{Deref, DerefMut};
 
 /// The smallest buffer, bytes: room for a batch of small requests.
-pub const BUFFER_BYTES_MIN: usize = 1 << 14;
+pub const BUFFER_BYTES_MIN: usize = 1 << 13;
 
 /// Buffers above this size are not kept for later, bytes: they serve rare, large values.
 const BUFFER_BYTES_KEPT_MAX: usize = 1 << 21;
@@ -142,7 +142,7 @@ impl Stock {
     /// An empty stock, that will keep at most `kept_max` bytes for later.
     pub fn new(kept_max: usize) -> Self {
         Self {
-            shelves: Default::default(),
+            shelves: std::array::from_fn(|_| Shelf::default()),
             refused: 0,
             asides: Vec::new(),
             kept: 0,

@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::client::{Client, Fillable, Reading};
 use super::gather::Gather;
 use super::ids::{ClientId, Place};
-use super::limits::{GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX};
+use super::limits::{DIRTY_CLIENTS_MAX, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX};
 use super::replies::Slot;
 use crate::ring::Ring;
 use crate::stats::Counters;
@@ -256,6 +256,12 @@ impl<S> Clients<S> {
                 client.queued = false;
             }
         }
+    }
+
+    /// Whether so many are to be flushed that it should not wait.
+    #[inline]
+    pub(super) fn has_many_dirty(&self) -> bool {
+        self.dirty.len() >= DIRTY_CLIENTS_MAX
     }
 
     /// Those to be flushed: each has to be asked for by `leaving`.

@@ -59,7 +59,10 @@ pub const LINK_BYTES_MAX: usize = 1 << 20;
 pub const BATCH_BYTES_MAX: usize = 1 << 10;
 
 /// Bytes read from a client at once.
-pub const CLIENT_READ_BYTES: usize = 1 << 14;
+pub const CLIENT_READ_BYTES: usize = 1 << 13;
+
+/// Clients whose replies wait for the end of the tick; when there are more, these leave at once.
+pub const DIRTY_CLIENTS_MAX: usize = 256;
 
 /// Bytes read from a link at once.
 pub const LINK_READ_BYTES: usize = 1 << 16;

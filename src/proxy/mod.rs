@@ -310,6 +310,12 @@ impl<S> Proxy<S> {
         self.links.connected(id);
     }
 
+    /// Whether the replies of so many clients wait that they should be flushed before the tick ends.
+    #[inline]
+    pub fn has_many_to_flush(&self) -> bool {
+        self.clients.has_many_dirty()
+    }
+
     /// Whether the next tick has something to do at once.
     pub fn is_busy(&self) -> bool {
         self.clients.has_work() || self.links.has_work()

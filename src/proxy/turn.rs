@@ -39,6 +39,17 @@ impl<S> Proxy<S> {
             self.flush_link(*id, now, &mut write);
         }
         self.dirty_links = links;
+        self.flush_clients(now, write);
+    }
+
+    /// Writes replies to their clients. The shell does so within a tick too when there are many of
+    /// them: their buffers are then used again while they are warm, by those that come later.
+    pub fn flush_clients(
+        &mut self,
+        now: Time,
+        write: impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
+    ) {
+        let mut write = write;
         let mut clients = std::mem::take(&mut self.dirty_clients);
         self.clients.take_dirty(&mut clients);
         for id in &clients {

@@ -80,6 +80,9 @@ impl Reactor {
             now = self.now();
             for event in &events {
                 self.dispatch(event, now);
+                if self.proxy.has_many_to_flush() {
+                    self.proxy.flush_clients(now, socket::spill);
+                }
             }
             self.serve_again(now);
             self.proxy.expire(now);
