@@ -126,3 +126,32 @@ fn a_value_that_cannot_be_asked_again_is_refused_without_another_event() {
     let refused = b"SERVER_ERROR backend down\r\n".repeat(ASKED - 2);
     core.expect_client(client, &[hit(b'x').repeat(2), refused].concat());
 }
+
+/// It would have been taken for the answer to the next one.
+#[test]
+fn a_late_answer_to_what_was_asked_again_is_skipped() {
+    let (mut core, link, client) = connected();
+    let value = hit(b'x');
+    let value = value.strip_suffix(b"END\r\n").expect("an end");
+    core.send(client, b"get a a a\r\n");
+    core.flush(true);
+    core.expect_link(link, b"get a a a\r\n");
+    core.reply(link, &[&value.repeat(3)[..], b"END\r\n"].concat());
+    for _ in 0..2 {
+        core.flush(true);
+    }
+    core.expect_client(client, value);
+    core.expect_link(link, b"get a\r\n");
+    core.now = core.now.after(TIMEOUT);
+    core.proxy.expire(core.now);
+    for _ in 0..2 {
+        core.flush(true);
+    }
+    core.expect_link(link, b"get a\r\n");
+    core.reply(link, b"END\r\n");
+    core.flush(true);
+    core.expect_client(client, b"");
+    core.reply(link, &hit(b'x'));
+    core.flush(true);
+    core.expect_client(client, &[value, b"SERVER_ERROR backend timed out\r\n"].concat());
+}
