@@ -4,8 +4,8 @@ use super::asked::Asked;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{
-    CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX, REPLY_BYTES_MAX, SHORT_REPLY_BYTES, SURPRISE,
-    TYPICAL_REPLY_BYTES,
+    CLIENT_READ_BYTES, OVERDRAFT, PLACES_MAX_IN_COMPANY, REPLY_BYTES_MAX, SHORT_REPLY_BYTES,
+    SURPRISE, TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
 use crate::memcache::line::Request;
@@ -92,6 +92,8 @@ pub struct Client<S> {
     /// been looked through.
     pub(super) wanted: usize,
     limits: Limits,
+    /// How many replies it may be owed at the moment.
+    pub(super) places_max: usize,
     /// Bytes of a reply, as those that came lately were: the largest, slowly forgotten.
     typical: usize,
     /// The place of the last request that changes something, if that may still be owed.
@@ -127,6 +129,7 @@ impl<S> Client<S> {
             lane,
             wanted: 0,
             limits,
+            places_max: PLACES_MAX_IN_COMPANY,
             typical: TYPICAL_REPLY_BYTES,
             last_write: None,
             last_read: None,
@@ -165,14 +168,14 @@ impl<S> Client<S> {
     pub(super) fn may_owe_more(&self) -> usize {
         let owed = self.replies.owed();
         let fit = REPLY_BYTES_MAX.saturating_sub(self.kept()).div_ceil(self.typical.max(1));
-        fit.min(PLACES_MAX).saturating_sub(owed)
+        fit.min(self.places_max).saturating_sub(owed)
     }
 
     /// Whether it may be owed for another key.
     #[inline]
     fn may_owe(&self) -> bool {
         let owed = self.replies.owed();
-        owed < PLACES_MAX && self.kept() + owed * self.typical < REPLY_BYTES_MAX
+        owed < self.places_max && self.kept() + owed * self.typical < REPLY_BYTES_MAX
     }
 
     /// Bytes of replies that are kept for it.

@@ -4,12 +4,16 @@ use super::asked::Asked;
 use super::client::{Client, Fillable, Reading};
 use super::gather::Gather;
 use super::ids::{ClientId, Place};
-use super::limits::{DIRTY_CLIENTS_MAX, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX};
+use super::limits::{
+    COMPANY, DIRTY_CLIENTS_MAX, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX, PLACES_MAX,
+    PLACES_MAX_IN_COMPANY,
+};
 use super::replies::Slot;
 use crate::ring::Ring;
 use crate::stats::Counters;
 use crate::stock::Stock;
 use crate::table::Table;
+use crate::time::Time;
 use std::borrow::Cow;
 
 /// All clients, and what is to be done for which of them.
@@ -22,6 +26,9 @@ pub(super) struct Clients<S> {
     /// Bytes that may be kept for one client, when memory is short.
     pub(super) allowance: usize,
     spare: Spare,
+    /// Who was heard of last, and until when that is not all the company there is.
+    heard_last: Option<ClientId>,
+    company_until: Time,
     pub(super) counters: Counters,
 }
 
@@ -43,6 +50,8 @@ impl<S> Clients<S> {
             held: 0,
             allowance: usize::MAX,
             spare: Spare::default(),
+            heard_last: None,
+            company_until: Time::default(),
             counters: Counters::default(),
         }
     }
@@ -60,6 +69,16 @@ impl<S> Clients<S> {
     #[inline]
     pub(super) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client<S>> {
         self.table.get_mut(id)
+    }
+
+    /// A client is heard of. Says how many replies it may be owed.
+    #[inline]
+    pub(super) fn places_max(&mut self, id: ClientId, now: Time) -> usize {
+        if self.heard_last.is_some_and(|last| last != id) {
+            self.company_until = now.after(COMPANY);
+        }
+        self.heard_last = Some(id);
+        if now < self.company_until { PLACES_MAX_IN_COMPANY } else { PLACES_MAX }
     }
 
     pub(super) fn len(&self) -> usize {

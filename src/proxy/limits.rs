@@ -8,9 +8,15 @@ pub const REQUESTS_PER_TICK: usize = 128;
 pub const KEYS_PER_TURN: usize = 256;
 
 /// Replies that one client may be owed, each key counted; it is not read from while it is owed
-/// more. What others ask of the same backend waits behind them: enough to keep a backend busy, and
-/// no more.
-pub const PLACES_MAX: usize = 256;
+/// more.
+pub const PLACES_MAX: usize = 1024;
+
+/// The same while other clients are heard of. What they ask of the same backend waits behind all
+/// that is in flight there: this is enough to keep a backend busy, and no more.
+pub const PLACES_MAX_IN_COMPANY: usize = 256;
+
+/// For so long after another client was heard of a client is in company, microseconds.
+pub const COMPANY: u64 = 100_000;
 
 /// Bytes of replies that wait for one client, or are to be expected; no further request of it is
 /// taken up beyond.

@@ -310,7 +310,7 @@ impl<S> Proxy<S> {
         self.links.connected(id);
     }
 
-    /// Whether the replies of so many clients wait that they should be flushed before the tick ends.
+    /// Whether the replies of so many clients wait that they should not wait for the tick's end.
     #[inline]
     pub fn has_many_to_flush(&self) -> bool {
         self.clients.has_many_dirty()

@@ -43,8 +43,10 @@ enum Heard {
 impl<S> Proxy<S> {
     /// The request path: parse, route, forward, until the input runs dry or others are due.
     pub fn client_received(&mut self, id: ClientId, now: Time) {
+        let places_max = self.clients.places_max(id, now);
         if let Some(client) = self.clients.get_mut(id) {
             client.heard_at = now;
+            client.places_max = places_max;
             client.replies.wake(&mut self.spare_queues);
         }
         for _ in 0..REQUESTS_PER_TICK {
