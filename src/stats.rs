@@ -30,7 +30,7 @@ pub struct Counters {
     pub bytes_read: u64,
     /// To clients.
     pub bytes_written: u64,
-    /// Clients that were closed because memory was used up.
+    /// Clients and links that were closed because memory was used up.
     pub closed_for_memory: u64,
     /// Requests that the proxy refused.
     pub requests_refused: u64,

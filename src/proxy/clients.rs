@@ -90,10 +90,10 @@ impl<S> Clients<S> {
         self.held
     }
 
-    /// The client that costs the most memory.
-    pub(super) fn worst(&self) -> Option<ClientId> {
-        let memory = |id: &ClientId| self.table.get(*id).map_or(0, Client::memory);
-        self.table.ids().max_by_key(memory)
+    /// The client that costs the most memory, and how much that is.
+    pub(super) fn worst(&self) -> Option<(usize, ClientId)> {
+        let memory = |id: ClientId| Some((self.table.get(id)?.memory(), id));
+        self.table.ids().filter_map(memory).max()
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ClientId> {

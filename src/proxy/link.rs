@@ -3,7 +3,7 @@
 use super::asked::Asked;
 use super::client::{ClientId, Fillable, Readiness};
 use super::close::Close;
-use super::limits::{LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
+use super::limits::{ANNOUNCED_BYTES_MAX, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
 use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
 use crate::ring::Ring;
@@ -210,10 +210,22 @@ impl<S> Link<S> {
         if !self.readiness.readable || self.stage != Stage::Open {
             return None;
         }
-        let total = self.parser.wanted().max(self.input.len() + 1).max(LINK_READ_BYTES);
-        self.input.reserve(stock, total);
+        self.input.reserve(stock, self.room_wanted());
         let Self { socket, input, readiness, bytes_read: bytes, .. } = self;
         Some(Fillable { socket: socket.as_mut()?, input, readiness, bytes })
+    }
+
+    /// Bytes that its input should have room for. A very long reply is believed in once some of it
+    /// is there.
+    fn room_wanted(&self) -> usize {
+        let least = (self.input.len() + 1).max(LINK_READ_BYTES);
+        let most = (self.input.len() * 8).max(ANNOUNCED_BYTES_MAX).max(least);
+        self.parser.wanted().clamp(least, most)
+    }
+
+    /// Bytes that it costs.
+    pub(super) fn memory(&self) -> usize {
+        self.input.capacity() + self.output.capacity() + self.lines.capacity()
     }
 
     /// When it has to be looked at again, whatever happens until then.

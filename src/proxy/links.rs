@@ -74,11 +74,22 @@ impl<S> Links<S> {
         Some((link, backend))
     }
 
+    /// The name of the backend that a link leads to.
+    pub(super) fn backend_of(&self, id: LinkId) -> &str {
+        self.table.get(id).map_or("", |link| &self.backends[link.backend].name)
+    }
+
     /// How many links a backend has, and how many requests are in flight on them.
     pub(super) fn load(&self, backend: usize) -> (u64, u64) {
         let ids = self.table.ids().filter_map(|id| self.table.get(id));
         let links = ids.filter(|link| link.backend == backend);
         links.fold((0, 0), |(links, flying), it| (links + 1, flying + it.in_flight.len() as u64))
+    }
+
+    /// The link that costs the most memory, and how much that is.
+    pub(super) fn worst(&self) -> Option<(usize, LinkId)> {
+        let memory = |id: LinkId| Some((self.table.get(id)?.memory(), id));
+        self.table.ids().filter_map(memory).max()
     }
 
     /// The link that carries a request of this lane to this backend; opens one when there is none.

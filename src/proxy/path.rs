@@ -292,7 +292,7 @@ impl<S> Proxy<S> {
         let Some(mut link) = self.links.close(id, why, now) else {
             return;
         };
-        if link.stage == Stage::Open {
+        if link.stage == Stage::Open && why != Close::Memory {
             self.links.move_unsent(&mut link, now, &mut self.stock);
         }
         let failure = if link.stage != Stage::Open {

@@ -32,7 +32,7 @@ impl<S> Proxy<S> {
     ) {
         let mut write = write;
         self.place_again();
-        self.relieve();
+        self.relieve(now);
         let mut links = std::mem::take(&mut self.dirty_links);
         self.links.take_dirty(&mut links);
         for id in &links {
@@ -151,18 +151,34 @@ impl<S> Proxy<S> {
         }
     }
 
-    /// When memory is short, less is kept for each client; when there is none left, the client that
-    /// costs the most is closed.
-    fn relieve(&mut self) {
+    /// When memory is short, less is kept for each client; when there is none left, the client or
+    /// the link that costs the most is closed.
+    fn relieve(&mut self, now: Time) {
         let used = |proxy: &Self| proxy.holdings().bytes();
         let short = used(self) > self.about.memory_max / 4 * 3;
         self.clients.allowance = if short { ALLOWANCE_WHEN_SHORT } else { usize::MAX };
-        while used(self) > self.about.memory_max
-            && let Some(id) = self.clients.worst()
-        {
+        while used(self) > self.about.memory_max && self.close_worst(now) {
             self.clients.counters.closed_for_memory += 1;
-            warn!("memory is used up ({} bytes): closing the client that costs most", used(self));
-            self.close_client(id, Close::Memory);
+        }
+    }
+
+    /// Closes whoever costs the most. Returns false when nobody costs anything.
+    fn close_worst(&mut self, now: Time) -> bool {
+        let (client, link) = (self.clients.worst(), self.links.worst());
+        let bytes = self.holdings().bytes();
+        match (client, link) {
+            (client, Some((most, id))) if most > client.map_or(0, |(memory, _)| memory) => {
+                let name = self.links.backend_of(id);
+                warn!("memory is used up ({bytes} bytes): closing a link to {name}, with {most}");
+                self.close_link(id, Close::Memory, now);
+                true
+            }
+            (Some((most @ 1.., id)), _) => {
+                warn!("memory is used up ({bytes} bytes): closing a client, with {most}");
+                self.close_client(id, Close::Memory);
+                true
+            }
+            (Some((0, _)) | None, _) => false,
         }
     }
 

@@ -32,6 +32,7 @@ mod parsers;
 mod resting;
 mod rig;
 mod run_script;
+mod short_memory;
 mod shutdown;
 mod simulation;
 mod slow_readers;

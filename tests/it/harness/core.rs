@@ -23,8 +23,17 @@ pub(crate) struct Core {
 impl Core {
     /// A proxy before so many backends; none of its links is open.
     pub(crate) fn new(backends: u16, client_limits: Limits) -> Self {
+        Self::with(backends, client_limits, |_, _| {})
+    }
+
+    /// The same, but for what `change` changes.
+    pub(crate) fn with(
+        backends: u16,
+        client_limits: Limits,
+        change: impl FnOnce(&mut PoolSetup, &mut About),
+    ) -> Self {
         let node = |at| Node { host: "10.0.0.1".into(), port: 11211 + at, weight: 1, name: None };
-        let setup = PoolSetup {
+        let mut setup = PoolSetup {
             name: "core".into(),
             backends: (0..backends).map(|at| format!("backend{at}")).collect(),
             links: 1,
@@ -43,7 +52,8 @@ impl Core {
             clients_max: 0,
             idle_timeout: 0,
         };
-        let about = About { memory_max: usize::MAX, ..About::default() };
+        let mut about = About { memory_max: usize::MAX, ..About::default() };
+        change(&mut setup, &mut about);
         let proxy = Proxy::new(vec![setup], about, 1, Time::default());
         Self {
             proxy: proxy.expect("backends that can be placed on"),
