@@ -228,7 +228,10 @@ impl Part {
     #[inline]
     pub(super) fn take_value(&mut self, input: &[u8], room: usize) -> Result<Option<usize>, Close> {
         // Mostly there are no misses.
-        if let Some(len) = reply::whole_value_of(input, self.next_key()) {
+        let next = self.next_key();
+        if !next.is_empty()
+            && let Some(len) = reply::whole_value_of(input, next)
+        {
             if len > room {
                 return Ok(None);
             }

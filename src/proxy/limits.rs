@@ -73,8 +73,8 @@ pub const DIRTY_CLIENTS_MAX: usize = 256;
 /// Bytes read from a link at once.
 pub const LINK_READ_BYTES: usize = 1 << 16;
 
-/// Room is made at once for a reply of up to so many bytes that a backend announces; a longer one is
-/// believed in as it comes.
+/// Room is made at once for a reply of up to so many bytes that a backend announces; a longer one
+/// is believed in as it comes.
 pub const ANNOUNCED_BYTES_MAX: usize = 1 << 21;
 
 /// Spare buffers kept for later, bytes.

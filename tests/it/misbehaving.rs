@@ -4,11 +4,13 @@ use crate::harness::bytes::{
     assert_server_error, contains, hit, is_server_error, set, shown, value,
 };
 use crate::harness::client::Client;
+use crate::harness::core::Core;
 use crate::harness::fake::{Act, Asked, FakeBackend, Greeting};
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::parallel::at_once;
 use crate::harness::placement::keys_of;
 use crate::harness::wait::eventually;
+use nodeproxy::proxy::Limits;
 use std::time::Duration;
 
 fn before(backend: &FakeBackend) -> Nodeproxy {
@@ -398,4 +400,20 @@ fn a_late_mutation_is_not_sent_again() {
         (client.reply() == b"END\r\n").then_some(())
     });
     assert_eq!(backend.count("incr"), 1);
+}
+
+/// It was taken for another value of the last key.
+#[test]
+fn a_value_without_a_key_behind_the_others_breaks_the_protocol() {
+    let mut core = Core::new(1, Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 });
+    let link = core.connect()[0];
+    let client = core.client();
+    core.send(client, b"get a b\r\n");
+    core.flush(true);
+    let values = [value("a", 0, b"x"), value("b", 0, b"y")].concat();
+    core.reply(link, &[&values[..], b"VALUE  0 1\r\nz\r\nEND\r\n"].concat());
+    core.flush(true);
+    let end = b"SERVER_ERROR backend broke the protocol\r\n";
+    core.expect_client(client, &[&values[..], end].concat());
+    assert!(core.proxy.link(link).is_none());
 }
