@@ -31,7 +31,6 @@ impl<S> Proxy<S> {
         write: impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
     ) {
         let mut write = write;
-        self.place_again();
         self.relieve(now);
         let mut links = std::mem::take(&mut self.dirty_links);
         self.links.take_dirty(&mut links);
@@ -39,6 +38,7 @@ impl<S> Proxy<S> {
             self.flush_link(*id, now, &mut write);
         }
         self.dirty_links = links;
+        self.place_again();
         self.flush_clients(now, write);
     }
 
@@ -140,12 +140,14 @@ impl<S> Proxy<S> {
     }
 
     /// Backends have gone down or come up: in pools where the others take their keys, they do now.
+    /// A ring takes milliseconds to build, so it is built once for all that change together.
     fn place_again(&mut self) {
-        for backend in std::mem::take(&mut self.links.changed) {
-            let pool = self.pools.iter_mut().find(|pool| pool.backends().contains(&backend));
-            if let Some(pool) = pool
-                && pool.on_down == OnDown::Rehash
-            {
+        if self.links.changed.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut self.links.changed);
+        for pool in self.pools.iter_mut().filter(|pool| pool.on_down == OnDown::Rehash) {
+            if changed.iter().any(|backend| pool.backends().contains(backend)) {
                 pool.place_again(&self.links.backends);
             }
         }

@@ -2,11 +2,15 @@
 
 use crate::harness::bytes::{assert_same, assert_server_error, hit, set, value};
 use crate::harness::client::Client;
+use crate::harness::core::Core;
 use crate::harness::fake::FakeBackend;
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::{Nodeproxy, pool};
 use crate::harness::placement::keys_of;
 use crate::harness::wait::eventually;
+use nodeproxy::proxy::close::Close;
+use nodeproxy::proxy::{Limits, OnDown};
+use std::time::{Duration, Instant};
 
 /// One backend is down, `bad` was its key; another is up.
 struct Case {
@@ -235,4 +239,50 @@ fn gutter_keeps_for_a_minute_unless_told_otherwise_and_may_be_down_too() {
         case.fails("set BAD 0 0 1\r\nx\r\n");
     }
     case.client.expect_in_step();
+}
+
+/// The core of a pool of so many, each of which is down after one failure.
+fn rehashing(backends: u16) -> Core {
+    let limits = Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 };
+    Core::with(backends, limits, |setup, _| {
+        setup.on_down = OnDown::Rehash;
+        setup.policy.failures_max = 1;
+    })
+}
+
+/// All keys were placed anew for each backend, and for seconds nobody was served.
+#[test]
+fn many_backends_that_go_down_together_are_placed_around_once() {
+    let mut core = rehashing(500);
+    let links = core.connect();
+    let client = core.client();
+    for link in &links[..300] {
+        core.proxy.close_link(*link, Close::Silent, core.now);
+    }
+    let start = Instant::now();
+    core.flush(true);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    for at in 0..20 {
+        core.send(client, format!("delete k{at}\r\n").as_bytes());
+    }
+    core.flush(true);
+    core.expect_client(client, b"");
+}
+
+/// That it is down was found out when keys had been placed for this tick: the requests of the next
+/// one failed.
+#[test]
+fn keys_of_a_backend_that_fails_when_written_to_are_others_at_once() {
+    let mut core = rehashing(2);
+    core.connect();
+    let client = core.client();
+    core.send(client, b"get k\r\n");
+    core.proxy.flush(core.now, |_, output| match output.is_empty() {
+        true => Ok(true),
+        false => Err(Close::Silent),
+    });
+    let other = core.client();
+    core.send(other, b"get k\r\n");
+    core.flush(true);
+    core.expect_client(other, b"");
 }
