@@ -81,6 +81,10 @@ impl<S> Clients<S> {
         if now < self.company_until { PLACES_MAX_IN_COMPANY } else { PLACES_MAX }
     }
 
+    pub(super) fn has(&self, id: ClientId) -> bool {
+        self.table.get(id).is_some()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }

@@ -57,6 +57,9 @@ pub const QUEUES_KEPT_MAX: usize = 256;
 /// microseconds.
 pub const IDLE_RECHECK: u64 = 1_000_000;
 
+/// Timers of clients that are gone, beyond as many as there are clients.
+pub const STALE_TIMERS_MAX: usize = 1 << 10;
+
 /// Bytes that wait to be written to one link; requests for it wait beyond.
 pub const LINK_BYTES_MAX: usize = 1 << 20;
 

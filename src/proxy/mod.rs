@@ -193,7 +193,9 @@ impl<S> Proxy<S> {
             self.answer_here(id, Slot::Text(TOO_MANY));
             self.end_reading(id);
         } else if of.idle_timeout > 0 {
-            self.links.timers.set(now.after(of.idle_timeout), Wake::Client(id));
+            let timers = &mut self.links.timers;
+            timers.set(now.after(of.idle_timeout), Wake::Client(id));
+            timers.forget_clients(self.clients.len(), |id| self.clients.has(id));
         }
         id
     }

@@ -5,6 +5,7 @@
 //! one timer for each timeout, however many requests pass, and not one for each request.
 
 use super::client::ClientId;
+use super::limits::STALE_TIMERS_MAX;
 use super::link::LinkId;
 use crate::time::Time;
 use std::cmp::Reverse;
@@ -25,12 +26,29 @@ pub(super) enum Wake {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Time, Wake)>>,
+    /// How many of them are for clients, those that are gone included.
+    clients: usize,
 }
 
 impl Timers {
     /// Wakes `whom` at `at` or soon after.
     pub(super) fn set(&mut self, at: Time, whom: Wake) {
+        self.clients += usize::from(matches!(whom, Wake::Client(_)));
         self.heap.push(Reverse((at, whom)));
+    }
+
+    /// Drops the timers of clients that are gone, when they have become more than half of those of
+    /// clients.
+    pub(super) fn forget_clients(&mut self, there: usize, is_there: impl Fn(ClientId) -> bool) {
+        if self.clients <= 2 * there + STALE_TIMERS_MAX {
+            return;
+        }
+        let before = self.heap.len();
+        self.heap.retain(|Reverse((_, whom))| match whom {
+            Wake::Client(id) => is_there(*id),
+            Wake::Link(_) | Wake::Backend(_) => true,
+        });
+        self.clients -= before - self.heap.len();
     }
 
     /// How many are set.
@@ -48,6 +66,8 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse((_, whom))| whom)
+        let Reverse((_, whom)) = self.heap.pop()?;
+        self.clients -= usize::from(matches!(whom, Wake::Client(_)));
+        Some(whom)
     }
 }

@@ -1,10 +1,13 @@
 //! Very many clients: how many there may be, how long they may be silent, and what they cost.
 
 use crate::harness::bytes::{hit, set};
+use crate::harness::core::Core;
 use crate::harness::fake::{Act, FakeBackend};
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::wait::{SOON, eventually, within};
+use nodeproxy::proxy::Limits;
+use nodeproxy::proxy::close::Close;
 use rlimit::Resource;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -145,4 +148,23 @@ fn burst(clients: &mut [TcpStream], proxy: &Nodeproxy) {
         client.read_exact(&mut replies).expect("in time");
         assert!(replies == expected, "a wrong reply");
     }
+}
+
+/// Each had left a timer until it would have been idle for too long.
+#[test]
+fn clients_that_come_and_go_leave_no_timers() {
+    let limits = Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 };
+    let mut core = Core::with(1, limits, |setup, _| setup.idle_timeout = 3_600_000_000);
+    let mut stay: Vec<_> = (0..500).map(|_| core.client()).collect();
+    for _ in 0..20_000 {
+        let client = core.client();
+        core.proxy.close_client(client, Close::Hangup);
+    }
+    let timers = core.proxy.holdings().timers;
+    assert!(timers < 5_000, "{timers} timers for {} clients", stay.len());
+    // Those who stay have theirs.
+    core.now = core.now.after(3_600_000_000);
+    core.proxy.expire(core.now);
+    stay.retain(|client| core.proxy.client(*client).is_some());
+    assert!(stay.is_empty(), "{} clients are left", stay.len());
 }
