@@ -203,7 +203,7 @@ impl<S> Client<S> {
     pub(super) fn room(&self, asked: &Asked, allowance: usize) -> usize {
         let most = match asked.repeats() && !self.has_written_since(asked.place) {
             true => self.limits.memory_max,
-            false => self.limits.memory_max * OVERDRAFT,
+            false => self.limits.memory_max.saturating_mul(OVERDRAFT),
         };
         let left = most.min(allowance).saturating_sub(self.output.len());
         // The values of many keys are there twice while they leave.

@@ -272,6 +272,12 @@ impl<S> Link<S> {
         let Line { head, tail, cut, .. } = line;
         self.output.extend_from(stock, input, 0..cut.start);
         self.output.extend_from(stock, input, cut.end..*head);
+    /// Whether requests that can wait have to.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.output.len() > LINK_BYTES_MAX
+    }
+
         self.output.extend(stock, tail);
         self.output.extend(stock, b"\r\n");
         self.output.extend_from(stock, input, *line_len..*len);

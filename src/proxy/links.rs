@@ -7,7 +7,7 @@ use super::client::ClientId;
 use super::clients::mark;
 use super::close::Close;
 use super::kind::Kind;
-use super::limits::{LINK_BYTES_MAX, LINK_PAUSE};
+use super::limits::LINK_PAUSE;
 use super::link::{Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
 use crate::stock::Stock;
@@ -104,12 +104,10 @@ impl<S> Links<S> {
             Some(id) => id,
             None => self.open(backend, Role::Lane(lane), now),
         };
-        match self.table.get(id) {
+        match self.asking(id, now) {
             None => Way::Down,
-            Some(link) if link.output.len() > LINK_BYTES_MAX => {
-                self.table.get_mut(id).map_or(Way::Down, Way::Full)
-            }
-            Some(_) => self.asking(id, now).map_or(Way::Down, |link| Way::Open(id, link)),
+            Some(link) if link.is_full() => Way::Full(link),
+            Some(link) => Way::Open(id, link),
         }
     }
 
@@ -120,7 +118,7 @@ impl<S> Links<S> {
         let link = self.table.get_mut(id)?;
         mark(&mut link.dirty, id, &mut self.dirty);
         let backend = &mut self.backends[link.backend];
-        backend.counters.requests += 1;
+        backend.counters.requests += u64::from(!link.is_full());
         let late = now.after(backend.policy.timeout);
         if link.timer.is_none_or(|timer| timer > late) {
             link.timer = Some(late);

@@ -1,11 +1,13 @@
 //! Answers that come late or never: a deadline is a request's own, and a late answer nobody's.
 
 use crate::harness::bytes::{assert_server_error, hit, is_server_error, set, shown};
+use crate::harness::core::{Core, TIMEOUT};
 use crate::harness::fake::{Act, FakeBackend};
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::parallel::at_once;
 use crate::harness::placement::keys_of;
 use crate::harness::wait::eventually;
+use nodeproxy::proxy::Limits;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -93,4 +95,24 @@ fn a_slow_backend_delays_only_its_own_requests() {
     slow.release(1);
     first.expect(&hit(&keys[0][0], keys[0][0].as_bytes()));
     first.expect(&hit(&keys[1][0], keys[1][0].as_bytes()));
+}
+
+/// It was late when the whole link was given up.
+#[test]
+fn what_goes_to_a_full_link_all_the_same_has_its_own_deadline() {
+    let limits = Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 };
+    let mut core = Core::new(1, limits);
+    core.connect();
+    let (writer, other) = (core.client(), core.client());
+    core.send(writer, &set("k", &vec![b'x'; 700_000]).repeat(2));
+    // The backend does not read.
+    core.proxy.flush(core.now, |_, output| Ok(output.is_empty()));
+    core.now = core.now.after(TIMEOUT);
+    core.proxy.expire(core.now);
+    core.now = core.now.after(TIMEOUT / 5);
+    core.send(other, b"flush_all\r\n");
+    core.now = core.now.after(TIMEOUT);
+    core.proxy.expire(core.now);
+    core.flush(true);
+    core.expect_client(other, b"SERVER_ERROR backend timed out\r\n");
 }
