@@ -79,11 +79,15 @@ impl<S> Links<S> {
         self.table.get(id).map_or("", |link| &self.backends[link.backend].name)
     }
 
-    /// How many links a backend has, and how many requests are in flight on them.
-    pub(super) fn load(&self, backend: usize) -> (u64, u64) {
-        let ids = self.table.ids().filter_map(|id| self.table.get(id));
-        let links = ids.filter(|link| link.backend == backend);
-        links.fold((0, 0), |(links, flying), it| (links + 1, flying + it.in_flight.len() as u64))
+    /// For each backend, how many links it has, and how many requests are in flight on them.
+    pub(super) fn loads(&self) -> Vec<(u64, u64)> {
+        let mut loads = vec![(0, 0); self.backends.len()];
+        for link in self.table.ids().filter_map(|id| self.table.get(id)) {
+            let (links, in_flight) = &mut loads[link.backend];
+            *links += 1;
+            *in_flight += link.in_flight.len() as u64;
+        }
+        loads
     }
 
     /// The link that costs the most memory, and how much that is.

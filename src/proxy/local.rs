@@ -220,13 +220,14 @@ impl<S> Proxy<S> {
     }
 
     fn backend_stats(&self, text: &mut Text, pool: usize, now: Time) {
+        let loads = self.links.loads();
         for at in self.pools[pool].backends() {
             let backend = &self.links.backends[at];
             let (state, since) = match backend.health {
                 Health::Up { since, .. } => ("up", since),
                 Health::Down { since, .. } => ("down", since),
             };
-            let (links, in_flight) = self.links.load(at);
+            let (links, in_flight) = loads[at];
             let counters = backend.counters;
             let mut line = |name, value: u64| text.line(&format!("{}:{name}", backend.name), value);
             line("links", links);
