@@ -1,7 +1,7 @@
 //! One backend: its links, and its health, which is counted over all of them.
 
 use super::kind::Kind;
-use super::limits::{PROBE_PAUSE_MIN, STABLE_AFTER};
+use super::limits::{PROBE_PAUSE_MIN, RETRIES_AT_ONCE, STABLE_AFTER};
 use super::link::LinkId;
 use crate::memcache::line::Verb;
 use crate::time::Time;
@@ -105,6 +105,11 @@ impl Backend {
 
     pub(super) fn is_up(&self) -> bool {
         matches!(self.health, Health::Up { .. })
+    }
+
+    /// Whether it is tried again at once after a failure.
+    pub(super) fn is_retried_at_once(&self) -> bool {
+        matches!(self.health, Health::Up { failures, .. } if failures <= RETRIES_AT_ONCE)
     }
 
     /// It answered a request that was `age` microseconds old.

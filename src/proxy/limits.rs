@@ -92,5 +92,8 @@ pub const STABLE_AFTER: u64 = 60_000_000;
 /// A link that lived shorter than this, microseconds, is not opened again before this time is up.
 pub const LINK_PAUSE: u64 = 1_000_000;
 
+/// Failures in a row after which a link is not opened again at once.
+pub const RETRIES_AT_ONCE: u32 = 16;
+
 /// A link that has been silent for so many timeouts while replies are due is given up.
 pub const SILENT_TIMEOUTS: u64 = 3;

@@ -247,13 +247,15 @@ impl<S> Links<S> {
     }
 
     /// Puts a new link into the lane of one that is gone, now or, when that one did not live long,
-    /// a little later.
+    /// a little later. Failures are followed up at once, so that it is soon known whether the
+    /// backend is down; but not for ever, where very many are allowed.
     fn reopen(&mut self, gone: &Link<S>, why: Close, now: Time) {
         let backend = gone.backend;
         if self.stopping || !self.backends[backend].is_up() {
             return;
         }
-        if gone.failed(why) || now.since(gone.wanted_at) >= LINK_PAUSE {
+        let retried = gone.failed(why) && self.backends[backend].is_retried_at_once();
+        if retried || now.since(gone.wanted_at) >= LINK_PAUSE {
             self.open_lanes(backend, now);
         } else {
             self.timers.set(now.after(LINK_PAUSE), Wake::Backend(backend));

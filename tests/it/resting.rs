@@ -7,7 +7,7 @@ use crate::harness::fake::{Act, FakeBackend};
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::parallel::at_once;
-use crate::harness::wait::SOON;
+use crate::harness::wait::{SOON, eventually};
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
@@ -117,4 +117,20 @@ fn while_a_backend_refuses() {
     proxy.connect().ask(&set("k", b"v"), b"STORED\r\n");
     backend.refuse();
     rests(&mut proxy);
+}
+
+/// It was tried again and again without a pause.
+#[test]
+fn while_a_backend_refuses_that_may_fail_very_often() {
+    let mut backend = FakeBackend::start();
+    backend.refuse();
+    let lines = ["server_failure_limit: 1000000000", "server_connections: 4"];
+    let mut proxy = Nodeproxy::pool(&[backend.address()], &lines);
+    rests(&mut proxy);
+    backend.listen();
+    eventually("service", || {
+        let mut client = proxy.connect();
+        client.send(&set("k", b"v"));
+        (client.line() == b"STORED\r\n").then_some(())
+    });
 }
