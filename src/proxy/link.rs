@@ -94,11 +94,6 @@ impl<S> Link<S> {
         }
     }
 
-    /// The index of its backend.
-    pub fn backend(&self) -> usize {
-        self.backend
-    }
-
     /// Whether it carries requests.
     pub fn is_open(&self) -> bool {
         self.stage == Stage::Open
@@ -272,15 +267,15 @@ impl<S> Link<S> {
         let Line { head, tail, cut, .. } = line;
         self.output.extend_from(stock, input, 0..cut.start);
         self.output.extend_from(stock, input, cut.end..*head);
+        self.output.extend(stock, tail);
+        self.output.extend(stock, b"\r\n");
+        self.output.extend_from(stock, input, *line_len..*len);
+    }
+
     /// Whether requests that can wait have to.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.output.len() > LINK_BYTES_MAX
-    }
-
-        self.output.extend(stock, tail);
-        self.output.extend(stock, b"\r\n");
-        self.output.extend_from(stock, input, *line_len..*len);
     }
 
     /// Whether those that wait for it may go on.

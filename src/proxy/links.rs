@@ -25,6 +25,8 @@ pub(super) struct Links<S> {
     /// Clients whose next request waits until the link has written some of what it has.
     pub(super) released: Vec<ClientId>,
     pub(super) closed: Vec<S>,
+    /// Backends whose address could not be connected to.
+    pub(super) unreached: Vec<usize>,
     /// Backends that have gone down or come up.
     pub(super) changed: Vec<usize>,
     seed: u64,
@@ -51,6 +53,7 @@ impl<S> Links<S> {
             wanted: Vec::new(),
             released: Vec::new(),
             closed: Vec::new(),
+            unreached: Vec::new(),
             changed: Vec::new(),
             seed: seed | 1,
             stopping: false,
@@ -227,6 +230,9 @@ impl<S> Links<S> {
         self.closed.extend(link.socket.take());
         self.released.append(&mut link.waiting);
         let backend = link.backend;
+        if link.stage != Stage::Open && link.failed(why) {
+            self.unreached.push(backend);
+        }
         match link.role {
             Role::Lane(lane) => {
                 self.backends[backend].lanes[lane] = None;

@@ -299,6 +299,14 @@ impl<S> Proxy<S> {
         self.links.take_wanted()
     }
 
+    /// The backends, by index, that could not be connected to where the shell has tried last.
+    pub fn take_unreached(&mut self) -> Vec<usize> {
+        let mut unreached = std::mem::take(&mut self.links.unreached);
+        unreached.sort_unstable();
+        unreached.dedup();
+        unreached
+    }
+
     /// The shell is opening a link, with this socket.
     pub fn link_connecting(&mut self, id: LinkId, socket: S) {
         if let Some(link) = self.links.get_mut(id) {

@@ -187,13 +187,9 @@ impl Reactor {
         };
         socket::note(&mut link.readiness, event);
         if !link.is_open() {
-            let backend = link.backend();
             match link.socket.as_ref().map(Socket::is_connected) {
                 Some(Ok(true)) => self.proxy.link_connected(id),
-                Some(Err(why)) => {
-                    self.backends[backend].failed();
-                    return self.proxy.close_link(id, why, now);
-                }
+                Some(Err(why)) => return self.proxy.close_link(id, why, now),
                 Some(Ok(false)) | None => return,
             }
         }
@@ -223,6 +219,9 @@ impl Reactor {
 
     /// Opens the links that the core wants.
     fn connect(&mut self, now: Time) {
+        for backend in self.proxy.take_unreached() {
+            self.backends[backend].failed();
+        }
         for (id, backend) in self.proxy.take_wanted() {
             let token = Source::Link(id).into();
             let target = &mut self.backends[backend];
@@ -231,10 +230,7 @@ impl Reactor {
             });
             match opened {
                 Ok(socket) => self.proxy.link_connecting(id, socket),
-                Err(why) => {
-                    target.failed();
-                    self.proxy.close_link(id, why, now);
-                }
+                Err(why) => self.proxy.close_link(id, why, now),
             }
         }
     }

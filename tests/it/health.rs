@@ -2,12 +2,14 @@
 
 use crate::harness::bytes::{assert_server_error, hit, is_server_error, set, shown};
 use crate::harness::client::Client;
+use crate::harness::core::{Core, TIMEOUT};
 use crate::harness::fake::{Act, Asked, FakeBackend};
 use crate::harness::memcached::Memcached;
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::parallel::at_once;
 use crate::harness::ports::Blackhole;
 use crate::harness::wait::eventually;
+use nodeproxy::proxy::Limits;
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -372,4 +374,20 @@ fn links_have_tcp_keepalive() {
         let mut links = table.lines().map(words).filter(|words| words.get(2) == Some(&to));
         links.next().is_some_and(|words| words[5].starts_with("02:")).then_some(())
     });
+}
+
+/// A host of two addresses, the first of which answers nothing, was never reached by the second.
+#[test]
+fn who_cannot_be_connected_to_in_time_is_tried_elsewhere() {
+    let mut core = Core::new(3, Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 });
+    let wanted = core.proxy.take_wanted();
+    core.proxy.link_connecting(wanted[1].0, 1);
+    for (link, _) in [wanted[0], wanted[2]] {
+        core.proxy.link_connecting(link, 0);
+        core.proxy.link_connected(link);
+    }
+    core.now = core.now.after(TIMEOUT);
+    core.proxy.expire(core.now);
+    assert_eq!(core.proxy.take_unreached(), [wanted[1].1]);
+    assert!(core.proxy.take_unreached().is_empty());
 }
