@@ -80,6 +80,9 @@ pub const LINK_READ_BYTES: usize = 1 << 16;
 /// is believed in as it comes.
 pub const ANNOUNCED_BYTES_MAX: usize = 1 << 21;
 
+/// Bytes that a link needs for its work; one that holds more may be what memory is short of.
+pub const LINK_BYTES_MODEST: usize = 4 * LINK_READ_BYTES;
+
 /// Spare buffers kept for later, bytes.
 pub const SPARE_BYTES_MAX: usize = 16 << 20;
 

@@ -219,7 +219,7 @@ impl<S> Link<S> {
     }
 
     /// Bytes that it costs.
-    pub(super) fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.input.capacity() + self.output.capacity() + self.lines.capacity()
     }
 

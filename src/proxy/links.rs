@@ -7,7 +7,7 @@ use super::client::ClientId;
 use super::clients::mark;
 use super::close::Close;
 use super::kind::Kind;
-use super::limits::LINK_PAUSE;
+use super::limits::{LINK_BYTES_MODEST, LINK_PAUSE};
 use super::link::{Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
 use crate::stock::Stock;
@@ -93,10 +93,11 @@ impl<S> Links<S> {
         loads
     }
 
-    /// The link that costs the most memory, and how much that is.
+    /// The link that costs the most memory, and how much that is; none when no link has more than
+    /// it needs.
     pub(super) fn worst(&self) -> Option<(usize, LinkId)> {
         let memory = |id: LinkId| Some((self.table.get(id)?.memory(), id));
-        self.table.ids().filter_map(memory).max()
+        self.table.ids().filter_map(memory).max().filter(|(most, _)| *most > LINK_BYTES_MODEST)
     }
 
     /// The link that carries a request of this lane to this backend; opens one when there is none.

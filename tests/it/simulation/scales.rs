@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use super::shell::{Cost, Shell};
-use nodeproxy::proxy::limits::{ALLOWANCE_WHEN_SHORT, LINK_BYTES_MAX};
+use nodeproxy::proxy::limits::{ALLOWANCE_WHEN_SHORT, LINK_BYTES_MAX, LINK_BYTES_MODEST};
 
 /// What a client may cost beyond its limit: a reply whose turn it is, error lines, statistics.
 const CLIENT_SLACK: usize = 100_000;
@@ -74,16 +74,17 @@ fn check_links(shell: &mut Shell) {
 /// When there is no memory left, those who cost most are closed, until there is.
 fn check_victims(shell: &mut Shell, plan: &Plan) {
     let holdings = shell.proxy.holdings();
-    let Some(worst) = shell.costs.iter().map(|it| it.memory).max() else {
-        return;
-    };
-    if shell.used > plan.memory {
-        let is_victim =
-            |it: &Cost| it.memory == worst && shell.proxy.client(shell.ends[it.name].id).is_none();
-        let is_closed = shell.costs.clone().iter().any(is_victim);
+    let of_clients = shell.costs.iter().map(|it| it.memory);
+    let of_links = shell.link_costs.iter().map(|(_, memory)| *memory);
+    let worst = of_clients.chain(of_links.filter(|it| *it > LINK_BYTES_MODEST)).max().unwrap_or(0);
+    if shell.used > plan.memory && worst > 0 {
+        let Shell { proxy, ends, costs, link_costs, .. } = shell;
+        let is_client = |it: &Cost| it.memory == worst && proxy.client(ends[it.name].id).is_none();
+        let is_closed = costs.iter().any(is_client)
+            || link_costs.iter().any(|(id, it)| *it == worst && proxy.link(*id).is_none());
         assert!(is_closed, "another than the worst was closed");
     }
     let slack = LINK_SLACK * holdings.links;
-    let is_within = holdings.clients == 0 || holdings.bytes() <= plan.memory + slack;
+    let is_within = worst == 0 || holdings.bytes() <= plan.memory + slack;
     assert!(is_within, "{} bytes are used, and {} may be", holdings.bytes(), plan.memory);
 }

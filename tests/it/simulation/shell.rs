@@ -85,6 +85,8 @@ pub(super) struct Shell {
     pub(super) used: usize,
     /// What each client cost then.
     pub(super) costs: Vec<Cost>,
+    /// And what each link.
+    pub(super) link_costs: Vec<(LinkId, usize)>,
 }
 
 impl Shell {
@@ -105,6 +107,7 @@ impl Shell {
             is_smooth: false,
             used: 0,
             costs: Vec::new(),
+            link_costs: Vec::new(),
         }
     }
 
@@ -170,6 +173,12 @@ impl Shell {
             {
                 let (memory, kept) = (client.memory(), client.kept());
                 self.costs.push(Cost { name, memory, kept });
+            }
+        }
+        self.link_costs.clear();
+        for wire in &self.wires {
+            if let Some(link) = self.proxy.link(wire.link) {
+                self.link_costs.push((wire.link, link.memory()));
             }
         }
     }
