@@ -44,6 +44,9 @@ pub const ALLOWANCE_WHEN_SHORT: usize = 1 << 16;
 /// Slots of its reply queue that a client keeps while it is owed nothing.
 pub const SLOTS_KEPT: usize = 8;
 
+/// Requests in flight on a link for which it keeps the memory while there are none.
+pub const IN_FLIGHT_KEPT: usize = 1 << 13;
+
 /// Gatherings of many keys kept for later.
 pub const GATHERS_KEPT_MAX: usize = 64;
 

@@ -3,7 +3,9 @@
 use super::asked::Asked;
 use super::client::{ClientId, Fillable, Readiness};
 use super::close::Close;
-use super::limits::{ANNOUNCED_BYTES_MAX, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS};
+use super::limits::{
+    ANNOUNCED_BYTES_MAX, IN_FLIGHT_KEPT, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS,
+};
 use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
 use crate::ring::Ring;
@@ -134,6 +136,16 @@ impl<S> Link<S> {
             }
             self.late = self.late.saturating_sub(1);
             self.moved = self.moved.saturating_sub(1);
+        }
+    }
+
+    /// Gives back the memory that nothing needs.
+    #[inline]
+    pub(super) fn rest(&mut self, stock: &mut Stock) {
+        self.input.release(stock);
+        self.lines.release(stock);
+        if self.in_flight.is_empty() && self.in_flight.capacity() > IN_FLIGHT_KEPT {
+            self.in_flight = VecDeque::new();
         }
     }
 

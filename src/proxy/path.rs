@@ -259,8 +259,7 @@ impl<S> Proxy<S> {
         if link.in_flight.is_empty() && !link.input.is_empty() {
             return Err(Close::Unsolicited);
         }
-        link.input.release(stock);
-        link.lines.release(stock);
+        link.rest(stock);
         if let Some(asked_at) = oldest {
             backend.succeeded(now.since(asked_at));
         }

@@ -168,3 +168,26 @@ fn clients_that_come_and_go_leave_no_timers() {
     stay.retain(|client| core.proxy.client(*client).is_some());
     assert!(stay.is_empty(), "{} clients are left", stay.len());
 }
+
+/// Each link kept the memory of as many requests as had ever been in flight on it at once.
+#[test]
+fn a_burst_of_requests_in_flight_is_given_back() {
+    let limits = Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 };
+    let mut core = Core::new(1, limits);
+    let link = core.connect()[0];
+    let clients: Vec<_> = (0..4_000).map(|_| core.client()).collect();
+    let (requests, replies) = (b"get k\r\n".repeat(30), b"END\r\n".repeat(30));
+    let kept = allocation_counter::measure(|| {
+        for client in &clients {
+            core.send(*client, &requests);
+        }
+        core.flush(true);
+        core.expect_link(link, &requests.repeat(clients.len()));
+        core.reply(link, &replies.repeat(clients.len()));
+        core.flush(true);
+        for client in &clients {
+            core.expect_client(*client, &replies);
+        }
+    });
+    assert!(kept.bytes_current < 2 << 20, "{} bytes kept", kept.bytes_current);
+}
