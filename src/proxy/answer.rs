@@ -77,7 +77,10 @@ pub(super) fn accept<S>(
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.counters.answered(asked.kind, reply.form);
         match told(asked, reply, &backend.policy, &link.input) {
-            Some(slot) => clients.answer(client, asked.place, slot, stock),
+            Some(slot) => {
+                clients.saw(client, reply.len);
+                clients.answer(client, asked.place, slot, stock);
+            }
             None => give(link, reply, asked, client, clients, stock),
         }
     }

@@ -232,6 +232,13 @@ impl<S> Clients<S> {
         self.spare.take(gather);
     }
 
+    /// Notes how long a reply was that its client is not given as it is.
+    pub(super) fn saw(&mut self, id: ClientId, len: usize) {
+        if let Some(client) = self.table.get_mut(id) {
+            client.saw(len, 1);
+        }
+    }
+
     /// Puts a reply into its place, unless the client is gone.
     pub(super) fn answer(&mut self, id: ClientId, place: Place, reply: Slot, stock: &mut Stock) {
         if let Some(client) = self.table.get_mut(id) {

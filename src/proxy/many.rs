@@ -166,6 +166,7 @@ pub(super) fn accept_part<S>(
         return accept_value(link, reply, asked, clients, scratch);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
+        clients.saw(client, reply.len);
         clients.count_misses(client, asked.place, asked.part);
         let failed = matches!(reply.form, Form::Line(_)) && !backend.policy.failed_get_is_miss;
         let failure = failed.then(|| link.text(0..reply.len)).map(Cow::Owned);

@@ -173,7 +173,11 @@ impl Reactor {
             self.serve(*id, now);
         }
         self.queued = queued;
-        for id in std::mem::take(&mut self.unread) {
+        let mut unread = std::mem::take(&mut self.unread);
+        // One that had an event too is there twice, and has its turn once.
+        unread.sort_unstable();
+        unread.dedup();
+        for id in unread {
             self.receive(id, now);
         }
         if self.accept_at.is_some_and(|at| at <= now) {
