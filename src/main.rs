@@ -2,8 +2,8 @@
 
 use log::LevelFilter;
 use nodeproxy::config::flags::{self, Command, Wrong};
+use nodeproxy::logger;
 use nodeproxy::reactor::Reactor;
-use simple_logger::SimpleLogger;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,16 +37,16 @@ fn main() -> ExitCode {
         1 => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
-    let logger = SimpleLogger::new().with_level(level).with_utc_timestamps();
-    if let Err(error) = logger.init() {
+    if let Err(error) = logger::start(level) {
         return fail(EXIT_FAILURE, &error.to_string());
     }
-    match Reactor::new(&config) {
-        Err(error) => fail(EXIT_FAILURE, &error.0),
-        Ok(mut reactor) => match reactor.run() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(EXIT_FAILURE, &error.to_string()),
-        },
+    let ended = Reactor::new(&config)
+        .map_err(|error| error.0)
+        .and_then(|mut reactor| reactor.run().map_err(|error| error.to_string()));
+    log::logger().flush();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => fail(EXIT_FAILURE, &why),
     }
 }
 

@@ -7,21 +7,26 @@ port=${PORT:-11111}
 first=${MEMCACHED_PORT:-11220}
 
 servers=
+ports=
 for n in 0 1 2 3 4; do
     servers="$servers${servers:+,}127.0.0.1:$((first + n))"
+    ports="$ports $((first + n))"
 done
 
 proxy=
 stop() {
-    trap - INT TERM EXIT
+    trap - HUP INT TERM EXIT
     [ -n "$proxy" ] && kill "$proxy" 2>/dev/null && wait "$proxy"
-    "$here/stop_memcached.sh"
+    # Only its own: there may be others of another run.
+    # shellcheck disable=SC2086 # ports are words
+    "$here/stop_memcached.sh" $ports
 }
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-trap stop EXIT
 
 "$here/start_memcached.sh" || exit 1
+trap stop EXIT
 "$binary" -s "$servers" -p "$port" &
 proxy=$!
 sleep 1

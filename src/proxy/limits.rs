@@ -101,5 +101,8 @@ pub const LINK_PAUSE: u64 = 1_000_000;
 /// Failures in a row after which a link is not opened again at once.
 pub const RETRIES_AT_ONCE: u32 = 16;
 
+/// The log tells no more often of what happens again and again, microseconds.
+pub const WARNING_PAUSE: u64 = 1_000_000;
+
 /// A link that has been silent for so many timeouts while replies are due is given up.
 pub const SILENT_TIMEOUTS: u64 = 3;

@@ -100,10 +100,13 @@ impl<S> Proxy<S> {
         client.noted(client.replies.next_place(), kind);
         let prefix = client.input.slice(0..request.line.key.start, scratch).trim_ascii_end();
         let place = client.replies.next_place();
+        let mut failed = 0;
         for (at, part) in gather.parts().iter_mut().enumerate() {
             part_of[part.backend] = NO_PART;
             let Some(link) = part.link.and_then(|link| links.get_mut(link)) else {
                 part.link = None;
+                failed += 1;
+                links.backends[part.backend].counters.errors += 1;
                 part.failure = failure(Failure::Down, &links.backends[part.backend].policy);
                 continue;
             };
@@ -114,6 +117,7 @@ impl<S> Proxy<S> {
             link.ask(asked, pieces, stock);
         }
         gather.sent();
+        clients.counters.requests_failed += failed;
         clients.expect_all(id, gather, stock);
     }
 }

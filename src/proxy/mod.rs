@@ -130,6 +130,8 @@ pub struct Proxy<S> {
     scratch: Vec<u8>,
     about: About,
     next_lane: usize,
+    /// When the log may tell again that memory is used up.
+    warns_at: Time,
     /// What knows answers by the keys that were asked for.
     prints: Fingerprints,
     /// The part that a backend has in the gathering that is being put together, for all backends.
@@ -170,6 +172,7 @@ impl<S> Proxy<S> {
             scratch: Vec::new(),
             about,
             next_lane: 0,
+            warns_at: Time::default(),
             prints: Fingerprints::new(seed),
             part_of,
             spare_queues: Vec::new(),

@@ -166,6 +166,8 @@ impl<S> Proxy<S> {
         };
         client.input.consume(request.len);
         clients.counters.asked(kind);
+        clients.counters.requests_failed += 1;
+        links.backends[backend].counters.errors += 1;
         let reply = answer::failed(kind, quiet, failure, &links.backends[backend].policy);
         self.answer_here(id, reply);
         Next::More

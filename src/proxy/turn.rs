@@ -3,7 +3,7 @@
 use super::Proxy;
 use super::client::ClientId;
 use super::close::Close;
-use super::limits::{ALLOWANCE_WHEN_SHORT, IDLE_RECHECK, SILENT_TIMEOUTS};
+use super::limits::{ALLOWANCE_WHEN_SHORT, IDLE_RECHECK, SILENT_TIMEOUTS, WARNING_PAUSE};
 use super::link::{LinkId, Role, Stage};
 use super::pool::OnDown;
 use super::timers::Wake;
@@ -167,20 +167,28 @@ impl<S> Proxy<S> {
     /// Closes whoever costs the most. Returns false when nobody costs anything.
     fn close_worst(&mut self, now: Time) -> bool {
         let (client, link) = (self.clients.worst(), self.links.worst());
-        let bytes = self.holdings().bytes();
         match (client, link) {
             (client, Some((most, id))) if most > client.map_or(0, |(memory, _)| memory) => {
-                let name = self.links.backend_of(id);
-                warn!("memory is used up ({bytes} bytes): closing a link to {name}, with {most}");
+                let whom = format!("a link to {}", self.links.backend_of(id));
+                self.tell_of_shortage(&whom, most, now);
                 self.close_link(id, Close::Memory, now);
                 true
             }
             (Some((most @ 1.., id)), _) => {
-                warn!("memory is used up ({bytes} bytes): closing a client, with {most}");
+                self.tell_of_shortage("a client", most, now);
                 self.close_client(id, Close::Memory);
                 true
             }
             (Some((0, _)) | None, _) => false,
+        }
+    }
+
+    /// Tells the log, and not again for a while; `stats` counts them all.
+    fn tell_of_shortage(&mut self, whom: &str, most: usize, now: Time) {
+        if now >= self.warns_at {
+            self.warns_at = now.after(WARNING_PAUSE);
+            let bytes = self.holdings().bytes();
+            warn!("memory is used up ({bytes} bytes): closing {whom}, with {most}");
         }
     }
 

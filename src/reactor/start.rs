@@ -17,6 +17,7 @@ use rlimit::Resource;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Descriptors that are neither clients nor links: standard streams, epoll, signals, and some to
@@ -261,6 +262,8 @@ fn raise_descriptors() -> usize {
 fn watch_signals(poll: &Poll) -> io::Result<UnixStream> {
     let (reader, writer) = std::os::unix::net::UnixStream::pair()?;
     reader.set_nonblocking(true)?;
+    // Rotating logs sends it to many a program; here there is nothing to open again.
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())?;
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
     }

@@ -10,6 +10,7 @@ mod allocations;
 mod config;
 mod conformance;
 mod crowds;
+mod deaf_log;
 mod descriptors;
 mod differential;
 mod fairness;

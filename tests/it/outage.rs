@@ -277,3 +277,20 @@ fn a_backend_that_flaps_is_survived_and_used_in_the_end() {
     }
     until_served(&mut client, &keys[1][0]);
 }
+
+/// Only those that had been in flight were counted.
+#[test]
+fn requests_that_fail_because_their_backend_is_down_are_counted() {
+    let servers = [(Ipv4Addr::LOCALHOST, ports::reserve()).into()];
+    let proxy = Nodeproxy::start(&servers);
+    let mut client = proxy.connect();
+    for at in 0..20 {
+        client.send(&get(&format!("key{at}")));
+        assert_server_error(&client.line());
+        client.send(format!("get a{at} b{at}\r\n").as_bytes());
+        assert_server_error(&client.line());
+    }
+    assert_eq!(proxy.stats("").number("requests_failed"), 40);
+    let errors = proxy.stats("backends").number(&format!("{}:errors", servers[0]));
+    assert_eq!(errors, 40);
+}

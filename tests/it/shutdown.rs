@@ -121,3 +121,16 @@ fn a_lost_pipe_is_survived() {
     client.ask(&set("k", b"v"), b"STORED\r\n");
     assert!(proxy.process().is_running());
 }
+
+/// Who rotates logs sends it to many a program.
+#[test]
+fn sighup_ends_nothing() {
+    let memcached = Memcached::start();
+    let mut proxy = Nodeproxy::start(&[memcached.address()]);
+    let mut client = proxy.connect();
+    proxy.process().signal("HUP");
+    for _ in 0..100 {
+        client.ask(b"get k\r\n", b"END\r\n");
+    }
+    assert!(proxy.process().is_running());
+}
