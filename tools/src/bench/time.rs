@@ -188,7 +188,8 @@ fn machine(stage: &Stage<'_>, observer: Option<Observer>) -> Machine {
     Machine {
         processor: first("/proc/cpuinfo", "model name"),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        kernel: first("/proc/sys/kernel/osrelease", ""),
+        // Without what a distribution adds to the version.
+        kernel: first("/proc/sys/kernel/osrelease", "").split('-').take(1).collect(),
         pin: format!("{:?}", stage.pin()).to_lowercase(),
         rounds: stage.options.rounds,
         seconds: stage.options.seconds,
