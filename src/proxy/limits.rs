@@ -34,8 +34,8 @@ pub const SURPRISE: usize = 16;
 /// for a client.
 pub const OVERDRAFT: usize = 4;
 
-/// A reply of at most so many bytes is kept even when its client has no room: to drop it would save
-/// nothing, and would tell a client that what it stored may not be.
+/// A value of at most so many bytes, its line counted, is kept even when its client has no room: to
+/// drop it would save nothing.
 pub const SHORT_REPLY_BYTES: usize = 64;
 
 /// Bytes that may be kept for one client when memory is short.
