@@ -138,11 +138,18 @@ pub(super) fn accept_values<S>(
     let part = gather.part(asked.part);
     let input = link.input.front();
     let (mut taken, mut longest, mut hits) = (0, 0, 0);
-    while let Some(len) = part.take_value(&input[taken..], room - taken)? {
-        taken += len;
-        longest = longest.max(len);
-        hits += 1;
-    }
+    // What is refused comes behind values that have been noted already: their bytes are kept first.
+    let end = loop {
+        match part.take_value(&input[taken..], room - taken) {
+            Ok(Some(len)) => {
+                taken += len;
+                longest = longest.max(len);
+                hits += 1;
+            }
+            Ok(None) => break Ok(()),
+            Err(why) => break Err(why),
+        }
+    };
     gather.keep(asked.part, [&input[..taken], &[]]);
     let verb = gather.verb;
     client.replies.hold(taken);
@@ -150,7 +157,7 @@ pub(super) fn accept_values<S>(
     clients.hold(taken);
     clients.counters.hit(verb, hits);
     link.input.consume(taken);
-    Ok(())
+    end
 }
 
 /// A reply to a line of some keys: one value, or the end of them, or an error in place of it.

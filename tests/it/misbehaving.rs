@@ -417,3 +417,38 @@ fn a_value_without_a_key_behind_the_others_breaks_the_protocol() {
     core.expect_client(client, &[&values[..], end].concat());
     assert!(core.proxy.link(link).is_none());
 }
+
+/// Good values and then one that answers nothing that was asked, in one packet: the process ended
+/// with a panic, since the good ones had been counted and their bytes were not yet kept.
+#[test]
+fn a_lie_behind_a_good_value_of_a_retrieval_of_many_keys_ends_only_the_link() {
+    const GOOD: &[u8] = b"VALUE a 0 1\r\nx\r\n";
+    let lies: [&[u8]; 6] = [
+        b"VALUE zzz 0 1\r\ny\r\n",
+        b"VALUE a 0 1\r\nx\r\n",
+        b"VALUE b 0 1\r\nyy\r\n",
+        b"VALUE c 0 1\r\nz\r\nVALUE b 0 1\r\ny\r\n",
+        b"STORED\r\n",
+        b"\r\n",
+    ];
+    for lie in lies {
+        let said = [GOOD, lie, b"END\r\n"].concat();
+        let backend = FakeBackend::with(move |asked| match asked.key().as_str() {
+            "a" => Act::Say(said.clone()),
+            _ => Act::Answer,
+        });
+        let proxy = before(&backend);
+        let (mut first, mut second) = (proxy.connect(), proxy.connect());
+        first.send(b"get a b c\r\nget other\r\n");
+        first.expect(GOOD);
+        let mut line = first.line();
+        if line.starts_with(b"VALUE c") {
+            first.expect(b"z\r\n");
+            line = first.line();
+        }
+        assert_server_error(&line);
+        first.reply();
+        first.expect_in_step();
+        second.expect_in_step();
+    }
+}
