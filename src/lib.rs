@@ -50,4 +50,6 @@ pub mod stats;
 
 pub mod proxy;
 
+pub mod driver;
+
 pub mod reactor;

@@ -5,8 +5,7 @@ use super::client::{Client, Fillable, Reading};
 use super::gather::Gather;
 use super::ids::{ClientId, Place};
 use super::limits::{
-    COMPANY, DIRTY_CLIENTS_MAX, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX, PLACES_MAX,
-    PLACES_MAX_IN_COMPANY,
+    COMPANY, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX, PLACES_MAX, PLACES_MAX_IN_COMPANY,
 };
 use super::replies::Slot;
 use crate::ring::Ring;
@@ -288,10 +287,10 @@ impl<S> Clients<S> {
         }
     }
 
-    /// Whether so many are to be flushed that it should not wait.
+    /// How many are to be flushed.
     #[inline]
-    pub(super) fn has_many_dirty(&self) -> bool {
-        self.dirty.len() >= DIRTY_CLIENTS_MAX
+    pub(super) fn dirty_len(&self) -> usize {
+        self.dirty.len()
     }
 
     /// Those to be flushed: each has to be asked for by `leaving`.

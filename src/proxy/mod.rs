@@ -323,10 +323,10 @@ impl<S> Proxy<S> {
         self.links.connected(id);
     }
 
-    /// Whether the replies of so many clients wait that they should not wait for the tick's end.
+    /// How many clients wait to be written to.
     #[inline]
-    pub fn has_many_to_flush(&self) -> bool {
-        self.clients.has_many_dirty()
+    pub fn clients_to_flush(&self) -> usize {
+        self.clients.dirty_len()
     }
 
     /// Whether the next tick has something to do at once.

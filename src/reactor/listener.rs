@@ -44,7 +44,7 @@ impl Reactor {
             while self.listeners[at].ready && self.accept_at.is_none() {
                 if left == 0 {
                     self.accept_at = Some(now);
-                } else if self.proxy.clients_len() >= self.clients_max {
+                } else if self.driver.proxy.clients_len() >= self.clients_max {
                     self.pause_accepting("no descriptors are left for more", now);
                 } else {
                     self.accept_one(at, now);
@@ -58,14 +58,16 @@ impl Reactor {
         let listener = &mut self.listeners[at];
         match listener.socket.accept() {
             Ok(socket) => {
-                let id = self.proxy.open_client(listener.pool, socket, now);
-                let Some(client) = self.proxy.client(id) else {
+                let id = self.driver.proxy.open_client(listener.pool, socket, now);
+                let Some(client) = self.driver.proxy.client(id) else {
                     return;
                 };
                 let token = Source::Client(id).into();
                 let both = Interest::READABLE | Interest::WRITABLE;
-                if let Err(error) = self.poll.registry().register(&mut client.socket, token, both) {
-                    self.proxy.close_client(id, Close::Error(error.kind()));
+                if let Err(error) =
+                    self.driver.net.poll.registry().register(&mut client.socket, token, both)
+                {
+                    self.driver.proxy.close_client(id, Close::Error(error.kind()));
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => listener.ready = false,
@@ -87,7 +89,7 @@ impl Reactor {
     fn pause_accepting(&mut self, why: &str, now: Time) {
         if !self.accept_paused {
             self.accept_paused = true;
-            warn!("accepting pauses at {} clients: {why}", self.proxy.clients_len());
+            warn!("accepting pauses at {} clients: {why}", self.driver.proxy.clients_len());
         }
         self.accept_at = Some(now.after(ACCEPT_PAUSE));
     }

@@ -14,10 +14,11 @@ mod start;
 
 pub use start::StartError;
 
-use crate::proxy::Proxy;
-use crate::proxy::client::ClientId;
+use crate::driver::{Driver, Filled, Net};
+use crate::proxy::client::{ClientId, Fillable};
 use crate::proxy::close::Close;
 use crate::proxy::link::LinkId;
+use crate::ring::Ring;
 use crate::table::Key;
 use crate::time::Time;
 use listener::Listener;
@@ -26,7 +27,7 @@ use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 use names::Names;
-use socket::{Filled, Socket};
+use socket::Socket;
 use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 use target::Target;
@@ -45,13 +46,8 @@ enum Source {
 
 /// The reactor: one thread, one loop.
 pub struct Reactor {
-    poll: Poll,
-    proxy: Proxy<Socket>,
+    driver: Driver<Mio>,
     listeners: Vec<Listener>,
-    /// Where the backends are, in the core's order.
-    backends: Vec<Target>,
-    /// Looks their names up; there when one has a name.
-    names: Option<Names>,
     /// Bytes come out of it when the process is told to end.
     signals: UnixStream,
     epoch: Instant,
@@ -61,13 +57,57 @@ pub struct Reactor {
     accept_paused: bool,
     /// Clients at the same time: what the descriptors allow.
     clients_max: usize,
-    /// Links that were not read to the end.
-    unread: Vec<LinkId>,
-    queued: Vec<ClientId>,
     /// The longest that a request may take, microseconds.
     timeout: u64,
     /// When the process ends though clients are still owed something.
     ends_at: Option<Time>,
+}
+
+/// Real sockets.
+struct Mio {
+    poll: Poll,
+    /// Where the backends are, in the core's order.
+    backends: Vec<Target>,
+    /// Looks their names up; there when one has a name.
+    names: Option<Names>,
+    /// Descriptors have become free.
+    freed: bool,
+}
+
+impl Net for Mio {
+    type Socket = Socket;
+
+    fn fill(&mut self, from: Fillable<'_, Socket>) -> Result<Filled, Close> {
+        socket::fill(from)
+    }
+
+    fn spill(&mut self, socket: &mut Socket, output: &mut Ring) -> Result<bool, Close> {
+        socket::spill(socket, output)
+    }
+
+    fn connect(&mut self, id: LinkId, backend: usize, now: Time) -> Result<Socket, Close> {
+        let socket = self.backends[backend].connect(backend, self.names.as_ref(), now)?;
+        watch(&self.poll, socket, Source::Link(id).into())
+            .map_err(|error| Close::Error(error.kind()))
+    }
+
+    fn is_connected(&mut self, socket: &Socket) -> Result<bool, Close> {
+        socket.is_connected()
+    }
+
+    fn take_error(&mut self, socket: &Socket) -> Option<Close> {
+        let error = socket.take_error().ok()??;
+        Some(Close::Error(error.kind()))
+    }
+
+    fn unreached(&mut self, backend: usize) {
+        self.backends[backend].failed();
+    }
+
+    fn bury(&mut self, sockets: Vec<Socket>) {
+        drop(sockets);
+        self.freed = true;
+    }
 }
 
 impl Reactor {
@@ -80,15 +120,16 @@ impl Reactor {
             now = self.now();
             for event in &events {
                 self.dispatch(event, now);
-                if self.proxy.has_many_to_flush() {
-                    self.proxy.flush_clients(now, socket::spill);
-                }
             }
-            self.serve_again(now);
-            self.proxy.expire(now);
-            self.connect(now);
-            self.proxy.flush(now, socket::spill);
-            self.bury(now);
+            if self.accept_at.is_some_and(|at| at <= now) {
+                self.accept(now);
+            }
+            self.driver.advance(now);
+            self.driver.flush(now);
+            // Descriptors that have become free may be what accepting has waited for.
+            if std::mem::take(&mut self.driver.net.freed) {
+                self.accept_again(now);
+            }
         }
         info!("stopped");
         Ok(())
@@ -99,13 +140,13 @@ impl Reactor {
     }
 
     fn wait(&mut self, events: &mut Events, now: Time) -> io::Result<()> {
-        let busy = self.proxy.is_busy() || !self.unread.is_empty();
-        let deadline = [self.proxy.next_deadline(), self.accept_at, self.ends_at];
+        let busy = self.driver.is_busy();
+        let deadline = [self.driver.proxy.next_deadline(), self.accept_at, self.ends_at];
         let timeout = match deadline.into_iter().flatten().min() {
             _ if busy => Some(Duration::ZERO),
             deadline => deadline.map(|at| at.wait(now)),
         };
-        match self.poll.poll(events, timeout) {
+        match self.driver.net.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             result => result,
         }
@@ -113,8 +154,8 @@ impl Reactor {
 
     fn dispatch(&mut self, event: &Event, now: Time) {
         match Source::from(event.token()) {
-            Source::Client(id) => self.client_event(id, event, now),
-            Source::Link(id) => self.link_event(id, event, now),
+            Source::Client(id) => self.driver.client_ready(id, socket::ready(event), now),
+            Source::Link(id) => self.driver.link_ready(id, socket::ready(event), now),
             Source::Listener(at) => {
                 if let Some(listener) = self.listeners.get_mut(at) {
                     listener.ready = true;
@@ -126,133 +167,11 @@ impl Reactor {
         }
     }
 
-    fn client_event(&mut self, id: ClientId, event: &Event, now: Time) {
-        let Some(client) = self.proxy.client(id) else {
-            return;
-        };
-        socket::note(&mut client.readiness, event);
-        if event.is_writable() && !client.readiness.writable {
-            self.proxy.client_writable(id);
-        }
-        if event.is_error()
-            && let Some(client) = self.proxy.client(id)
-            && let Ok(Some(error)) = client.socket.take_error()
-        {
-            return self.proxy.close_client(id, Close::Error(error.kind()));
-        }
-        self.serve(id, now);
-    }
-
-    /// Reads what a client sent, and takes it up.
-    fn serve(&mut self, id: ClientId, now: Time) {
-        if let Some(from) = self.proxy.client_to_fill(id) {
-            match socket::fill(from) {
-                Ok(Filled::Open) => {}
-                Ok(Filled::Ended) => self.proxy.client_ended(id),
-                Err(why) => return self.proxy.close_client(id, why),
-            }
-        }
-        self.proxy.client_received(id, now);
-        if self.ends_at.is_some() {
-            self.end_when_read(id);
-        }
-    }
-
-    /// What a client had sent when the end was announced is answered, and no more.
-    fn end_when_read(&mut self, id: ClientId) {
-        if self.proxy.client(id).is_some_and(|client| !client.readiness.readable) {
-            self.proxy.client_ended(id);
-        }
-    }
-
-    /// Goes on where a tick stopped to let others have their turn.
-    fn serve_again(&mut self, now: Time) {
-        let mut queued = std::mem::take(&mut self.queued);
-        self.proxy.take_queued(&mut queued);
-        for id in &queued {
-            self.serve(*id, now);
-        }
-        self.queued = queued;
-        let mut unread = std::mem::take(&mut self.unread);
-        // One that had an event too is there twice, and has its turn once.
-        unread.sort_unstable();
-        unread.dedup();
-        for id in unread {
-            self.receive(id, now);
-        }
-        if self.accept_at.is_some_and(|at| at <= now) {
-            self.accept(now);
-        }
-    }
-
-    fn link_event(&mut self, id: LinkId, event: &Event, now: Time) {
-        let Some(link) = self.proxy.link(id) else {
-            return;
-        };
-        socket::note(&mut link.readiness, event);
-        if !link.is_open() {
-            match link.socket.as_ref().map(Socket::is_connected) {
-                Some(Ok(true)) => self.proxy.link_connected(id),
-                Some(Err(why)) => return self.proxy.close_link(id, why, now),
-                Some(Ok(false)) | None => return,
-            }
-        }
-        if event.is_writable() && !self.proxy.link(id).is_some_and(|it| it.readiness.writable) {
-            self.proxy.link_writable(id);
-        }
-        self.receive(id, now);
-    }
-
-    /// Reads what a backend sent, and hands it on.
-    fn receive(&mut self, id: LinkId, now: Time) {
-        let Some(from) = self.proxy.link_to_fill(id) else {
-            return;
-        };
-        let filled = socket::fill(from);
-        self.proxy.link_received(id, now);
-        match filled {
-            Ok(Filled::Open) => {
-                if self.proxy.link(id).is_some_and(|link| link.readiness.readable) {
-                    self.unread.push(id);
-                }
-            }
-            Ok(Filled::Ended) => self.proxy.close_link(id, Close::Hangup, now),
-            Err(why) => self.proxy.close_link(id, why, now),
-        }
-    }
-
-    /// Opens the links that the core wants.
-    fn connect(&mut self, now: Time) {
-        for backend in self.proxy.take_unreached() {
-            self.backends[backend].failed();
-        }
-        for (id, backend) in self.proxy.take_wanted() {
-            let token = Source::Link(id).into();
-            let target = &mut self.backends[backend];
-            let opened = target.connect(backend, self.names.as_ref(), now).and_then(|socket| {
-                watch(&self.poll, socket, token).map_err(|error| Close::Error(error.kind()))
-            });
-            match opened {
-                Ok(socket) => self.proxy.link_connecting(id, socket),
-                Err(why) => self.proxy.close_link(id, why, now),
-            }
-        }
-    }
-
     /// Names of backends were looked up.
     fn names_found(&mut self) {
-        for (backend, found) in self.names.iter().flat_map(Names::answers) {
-            self.backends[backend].found(found);
-        }
-    }
-
-    /// Closes the sockets of connections that have ended; their descriptors may be what accepting
-    /// has waited for.
-    fn bury(&mut self, now: Time) {
-        let closed = self.proxy.take_closed();
-        if !closed.is_empty() {
-            drop(closed);
-            self.accept_again(now);
+        let Mio { names, backends, .. } = &mut self.driver.net;
+        for (backend, found) in names.iter().flat_map(Names::answers) {
+            backends[backend].found(found);
         }
     }
 
@@ -263,21 +182,15 @@ impl Reactor {
         if self.ends_at.is_some() {
             return;
         }
-        info!("stopping: {} clients are connected", self.proxy.clients_len());
+        info!("stopping: {} clients are connected", self.driver.proxy.clients_len());
         self.ends_at = Some(now.after(self.timeout));
         self.listeners.clear();
         self.accept_at = None;
-        self.proxy.stop();
-        for id in self.proxy.client_ids() {
-            if let Some(client) = self.proxy.client(id) {
-                client.readiness.readable = true;
-            }
-            self.serve(id, now);
-        }
+        self.driver.stop(now);
     }
 
     fn is_finished(&self, now: Time) -> bool {
-        self.ends_at.is_some_and(|at| at <= now || self.proxy.clients_len() == 0)
+        self.ends_at.is_some_and(|at| at <= now || self.driver.proxy.clients_len() == 0)
     }
 }
 

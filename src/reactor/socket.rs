@@ -1,6 +1,7 @@
 //! Sockets of both kinds: how they are read and written.
 
-use crate::proxy::client::{Fillable, Readiness};
+use crate::driver::{Filled, Ready};
+use crate::proxy::client::Fillable;
 use crate::proxy::close::Close;
 use crate::ring::Ring;
 use mio::event::{Event, Source};
@@ -14,15 +15,6 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     /// Within this host.
     Unix(UnixStream),
-}
-
-/// What became of a read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filled {
-    /// The socket has no more for now, or the ring takes no more.
-    Open,
-    /// The peer will send no more.
-    Ended,
 }
 
 /// Calls the same method of whatever socket it is.
@@ -131,7 +123,8 @@ pub(super) fn spill(socket: &mut Socket, output: &mut Ring) -> Result<bool, Clos
 }
 
 /// What an event says of a socket.
-pub(super) fn note(readiness: &mut Readiness, event: &Event) {
-    readiness.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
-    readiness.ended |= event.is_read_closed() || event.is_error();
+pub(super) fn ready(event: &Event) -> Ready {
+    let ended = event.is_read_closed() || event.is_error();
+    let readable = event.is_readable() || ended;
+    Ready { readable, writable: event.is_writable(), ended, error: event.is_error() }
 }

@@ -4,10 +4,11 @@ use super::address::{Acceptor, listen_tcp, listen_unix};
 use super::listener::Listener;
 use super::names::{Names, look_up};
 use super::target::Target;
-use super::{Reactor, Source};
+use super::{Mio, Reactor, Source};
 use crate::config::address::{Address, Listen, Server};
 use crate::config::endpoint::Endpoint;
 use crate::config::{self, Config, OnDown, OnError, PoolConfig};
+use crate::driver::Driver;
 use crate::proxy::{self, About, Limits, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
@@ -59,18 +60,13 @@ impl Reactor {
             .map_err(|(pool, error)| StartError(format!("pool {pool}: {error}")))?;
         announce(config);
         Ok(Self {
-            poll,
-            proxy,
+            driver: Driver::new(proxy, Mio { poll, backends, names, freed: false }),
             listeners,
-            backends,
-            names,
             signals,
             epoch,
             accept_at: None,
             accept_paused: false,
             clients_max,
-            unread: Vec::new(),
-            queued: Vec::new(),
             timeout,
             ends_at: None,
         })

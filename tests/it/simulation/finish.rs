@@ -32,15 +32,15 @@ impl World {
             self.lose_peer();
         }
         self.settle();
-        self.wait_for("timers are left", |world| world.shell.proxy.holdings().timers == 0);
+        self.wait_for("timers are left", |world| world.shell.driver.proxy.holdings().timers == 0);
         self.check_rest();
         self.check_backends();
     }
 
     /// From now on nothing goes wrong.
     pub(super) fn heal(&mut self) {
-        self.shell.is_smooth = true;
-        self.shell.modes.fill(Mode::Well);
+        self.shell.driver.net.is_smooth = true;
+        self.shell.driver.net.modes.fill(Mode::Well);
         self.set_busy(false);
         self.answer_all();
         self.pass_answering(HEALING);
@@ -52,7 +52,8 @@ impl World {
         while self.shell.now < until {
             self.answer_all();
             let rest = until.since(self.shell.now);
-            let next = self.shell.proxy.next_deadline().map_or(rest, |at| at.since(self.shell.now));
+            let next =
+                self.shell.driver.proxy.next_deadline().map_or(rest, |at| at.since(self.shell.now));
             self.pass(next.clamp(1, rest.clamp(1, TIMEOUT / 4)));
         }
         self.answer_all();
@@ -72,17 +73,17 @@ impl World {
 
     /// Nobody is there any more, and nothing is asked.
     fn check_rest(&mut self) {
-        let holdings = self.shell.proxy.holdings();
+        let holdings = self.shell.driver.proxy.holdings();
         assert_eq!(holdings.clients, 0, "clients are left");
         assert_eq!(holdings.lent_bytes, 0, "buffers are left lent");
         assert_eq!(holdings.held_bytes, 0, "bytes of replies are left held");
         let links = (self.plan.backends + 1) * self.plan.links;
         assert_eq!(holdings.links, links, "links");
-        let whole = self.shell.wires.iter().filter(|it| it.is_whole()).count();
+        let whole = self.shell.driver.net.wires.iter().filter(|it| it.is_whole()).count();
         assert_eq!(whole, links, "connections of links");
-        let open = |at: &usize| self.shell.wires[*at].stage != Stage::Closed;
-        let all = 0..self.shell.wires.len();
-        let kept = all.filter(open).filter(|at| !self.shell.wires[*at].given_up).count();
+        let open = |at: &usize| self.shell.driver.net.wires[*at].stage != Stage::Closed;
+        let all = 0..self.shell.driver.net.wires.len();
+        let kept = all.filter(open).filter(|at| !self.shell.driver.net.wires[*at].given_up).count();
         assert_eq!(kept, links, "connections that nobody knows");
     }
 
@@ -103,13 +104,13 @@ impl World {
     /// What the proxy tells of itself.
     pub(super) fn stats(&mut self, question: &str) -> Vec<(String, String)> {
         let name = self.shell.open(0);
-        self.shell.ends[name].sent.push(question.as_bytes());
+        self.shell.driver.net.ends[name].sent.push(question.as_bytes());
         self.shell.client_event(name);
         let mut answer = Pipe::default();
         while !answer.front().ends_with(b"END\r\n") {
             self.settle();
-            answer.push(self.shell.ends[name].got.front());
-            assert!(!self.shell.ends[name].got.is_empty(), "no statistics");
+            answer.push(self.shell.driver.net.ends[name].got.front());
+            assert!(!self.shell.driver.net.ends[name].got.is_empty(), "no statistics");
             self.shell.was_read(name);
         }
         let (parts, _) = answer::parts(&Question::Stats, answer.front()).expect("all there");

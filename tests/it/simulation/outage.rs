@@ -22,12 +22,12 @@ impl World {
         let routes = self.routes();
         let name = self.shell.open(0);
         self.peers.push(Peer::new(name, &self.plan, false, self.shell.now));
-        self.shell.modes[backend] =
+        self.shell.driver.net.modes[backend] =
             [Mode::Refusing, Mode::Unreachable, Mode::Stalled][self.rng.below(3)];
         self.lose_wires(backend);
         self.learn(backend);
         self.check_routes(&routes, backend);
-        let attempts = self.shell.attempts[backend];
+        let attempts = self.shell.driver.net.attempts[backend];
         let time = 5_000_000 + self.rng.below(20_000_000) as u64;
         let until = self.shell.now.after(time);
         self.pass_answering((SILENT_TIMEOUTS + 1) * TIMEOUT);
@@ -42,13 +42,13 @@ impl World {
         }
         let links: usize = self.figure(backend, "links").parse().expect("a number");
         assert!(links <= 1, "{links} links, and no more than a probe is needed");
-        let attempts = self.shell.attempts[backend] - attempts;
+        let attempts = self.shell.driver.net.attempts[backend] - attempts;
         let (least, most) = (
             time / (PROBE_PAUSE_MAX / 10 * 11 + CONNECT_TIMEOUT.max(TIMEOUT) + 2 * LAG),
             time / PROBE_PAUSE_MIN + 1,
         );
         assert!((least..=most).contains(&(attempts as u64)), "{attempts} probes in {time} us");
-        self.shell.modes[backend] = Mode::Well;
+        self.shell.driver.net.modes[backend] = Mode::Well;
         self.pass_answering(PROBE_PAUSE_MAX / 10 * 11 + TIMEOUT + 4 * LAG);
         assert_eq!(self.figure(backend, "state"), "up");
         assert_eq!(self.routes(), routes, "keys are not back where they were");
@@ -78,14 +78,14 @@ impl World {
 
     /// Asks until the backend is known to be down.
     fn learn(&mut self, backend: usize) {
-        let attempts = self.shell.attempts[backend];
+        let attempts = self.shell.driver.net.attempts[backend];
         for _ in 0..FAILURES_MAX {
             self.inquire();
             self.pass(TIMEOUT + 2 * LAG);
         }
         self.answer_all();
-        let waited = self.shell.modes[backend] == Mode::Stalled;
-        let attempts = self.shell.attempts[backend] - attempts;
+        let waited = self.shell.driver.net.modes[backend] == Mode::Stalled;
+        let attempts = self.shell.driver.net.attempts[backend] - attempts;
         let most = (FAILURES_MAX as usize + 1) * self.plan.links;
         assert!(attempts <= most, "{attempts} attempts to connect; answers none: {waited}");
         assert_eq!(self.figure(backend, "state"), "down");

@@ -2,6 +2,8 @@
 
 use super::plan::Plan;
 use super::shell::{Cost, Shell};
+use nodeproxy::driver::Driver;
+use nodeproxy::proxy::Proxy;
 use nodeproxy::proxy::limits::{ALLOWANCE_WHEN_SHORT, LINK_BYTES_MAX, LINK_BYTES_MODEST};
 
 /// What a client may cost beyond its limit: a reply whose turn it is, error lines, statistics.
@@ -38,9 +40,9 @@ impl Scales {
         }
         self.was_short = shell.used > plan.memory / 4 * 3;
         self.before.clone_from(&shell.costs);
-        let holdings = shell.proxy.holdings();
-        let (clients, wires) = (holdings.clients, shell.wires.len());
-        let timers_max = TIMERS_EACH * (clients + wires + shell.modes.len());
+        let holdings = shell.driver.proxy.holdings();
+        let (clients, wires) = (holdings.clients, shell.driver.net.wires.len());
+        let timers_max = TIMERS_EACH * (clients + wires + shell.driver.net.modes.len());
         assert!(holdings.timers <= timers_max, "{} timers", holdings.timers);
     }
 
@@ -64,8 +66,8 @@ impl Scales {
 
 /// No more than it takes waits for a link.
 fn check_links(shell: &mut Shell) {
-    let Shell { wires, proxy, .. } = shell;
-    for wire in wires.iter().filter(|it| !it.given_up) {
+    let Driver { net, proxy, .. } = &mut shell.driver;
+    for wire in net.wires.iter().filter(|it| !it.given_up) {
         let waiting = proxy.link(wire.link).map_or(0, |link| link.output.len());
         assert!(waiting <= LINK_BYTES_MAX + CLIENT_SLACK, "{waiting} bytes wait for one link");
     }
@@ -73,13 +75,15 @@ fn check_links(shell: &mut Shell) {
 
 /// When there is no memory left, those who cost most are closed, until there is.
 fn check_victims(shell: &mut Shell, plan: &Plan) {
-    let holdings = shell.proxy.holdings();
+    let holdings = shell.driver.proxy.holdings();
     let of_clients = shell.costs.iter().map(|it| it.memory);
     let of_links = shell.link_costs.iter().map(|(_, memory)| *memory);
     let worst = of_clients.chain(of_links.filter(|it| *it > LINK_BYTES_MODEST)).max().unwrap_or(0);
     if shell.used > plan.memory && worst > 0 {
-        let Shell { proxy, ends, costs, link_costs, .. } = shell;
-        let is_client = |it: &Cost| it.memory == worst && proxy.client(ends[it.name].id).is_none();
+        let Shell { driver, costs, link_costs, .. } = shell;
+        let Driver { net, proxy, .. } = driver;
+        let is_gone = |name: usize, proxy: &mut Proxy<_>| proxy.client(net.ends[name].id).is_none();
+        let is_client = |it: &Cost| it.memory == worst && is_gone(it.name, proxy);
         let is_closed = costs.iter().any(is_client)
             || link_costs.iter().any(|(id, it)| *it == worst && proxy.link(*id).is_none());
         assert!(is_closed, "another than the worst was closed");

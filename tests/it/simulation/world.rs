@@ -92,7 +92,7 @@ impl World {
                 let modes =
                     [Mode::Well, Mode::Well, Mode::Refusing, Mode::Unreachable, Mode::Stalled];
                 let at = self.rng.below(self.stores.len());
-                self.shell.modes[at] = modes[self.rng.below(modes.len())];
+                self.shell.driver.net.modes[at] = modes[self.rng.below(modes.len())];
             }
         }
     }
@@ -118,7 +118,7 @@ impl World {
 
     fn connect_peer(&mut self) {
         let max = self.plan.clients_max;
-        let there = self.shell.proxy.holdings().clients;
+        let there = self.shell.driver.proxy.holdings().clients;
         let name = self.shell.open(0);
         let peer = Peer::new(name, &self.plan, max > 0 && there >= max, self.shell.now);
         self.peers.push(peer);
@@ -133,7 +133,7 @@ impl World {
     /// It sends its end, maybe in the middle of a request.
     fn end_peer(&mut self, at: usize) {
         let peer = &mut self.peers[at];
-        let end = &mut self.shell.ends[peer.name];
+        let end = &mut self.shell.driver.net.ends[peer.name];
         peer.end(&mut end.sent, self.shell.now);
         end.ended = true;
         self.shell.client_event(peer.name);
@@ -149,7 +149,7 @@ impl World {
 
     fn send(&mut self, at: usize, most: usize) {
         let peer = &mut self.peers[at];
-        let into = &mut self.shell.ends[peer.name].sent;
+        let into = &mut self.shell.driver.net.ends[peer.name].sent;
         if !peer.ended && peer.send(most, into, self.shell.now) {
             self.shell.client_event(peer.name);
         }
@@ -187,8 +187,8 @@ impl World {
         self.send_rest(at);
         self.settle();
         if self.plan.mood == Mood::Rough && self.rng.one_in(2) {
-            let all = 0..self.shell.wires.len();
-            let fullest = all.max_by_key(|at| self.shell.wires[*at].requests.len());
+            let all = 0..self.shell.driver.net.wires.len();
+            let fullest = all.max_by_key(|at| self.shell.driver.net.wires[*at].requests.len());
             fullest.into_iter().for_each(|at| self.break_wire(at));
         }
     }
@@ -204,7 +204,7 @@ impl World {
         self.settle();
         self.answer();
         self.pass(TIMEOUT + LAG);
-        for at in 0..self.shell.wires.len() {
+        for at in 0..self.shell.driver.net.wires.len() {
             while self.rng.below(8) > 0 && self.work(at) {}
         }
         self.settle();
@@ -212,15 +212,15 @@ impl World {
 
     /// A backend closes a connection, maybe in the middle of a reply, or talks nonsense.
     fn break_any_wire(&mut self) {
-        if !self.shell.wires.is_empty() {
-            let at = self.rng.below(self.shell.wires.len());
+        if !self.shell.driver.net.wires.is_empty() {
+            let at = self.rng.below(self.shell.driver.net.wires.len());
             self.break_wire(at);
         }
     }
 
     fn break_wire(&mut self, at: usize) {
         let babbles = self.rng.one_in(4);
-        let wire = &mut self.shell.wires[at];
+        let wire = &mut self.shell.driver.net.wires[at];
         if wire.stage != Stage::Open {
             return;
         }
@@ -252,13 +252,13 @@ impl World {
             self.settle();
         }
         let is_ripe = |at: &usize| {
-            let wire = &self.shell.wires[*at];
+            let wire = &self.shell.driver.net.wires[*at];
             wire.is_whole() && self.is_well[wire.backend]
         };
-        let ripe: Vec<usize> = (0..self.shell.wires.len()).filter(is_ripe).collect();
+        let ripe: Vec<usize> = (0..self.shell.driver.net.wires.len()).filter(is_ripe).collect();
         if !ripe.is_empty() {
             let at = ripe[self.rng.below(ripe.len())];
-            let backend = self.shell.wires[at].backend;
+            let backend = self.shell.driver.net.wires[at].backend;
             self.break_wire(at);
             self.settle();
             self.is_well[backend] = false;
@@ -268,10 +268,10 @@ impl World {
 
     /// A backend does some of what it was asked; also on connections that the proxy has given up.
     fn answer(&mut self) {
-        if self.shell.wires.is_empty() {
+        if self.shell.driver.net.wires.is_empty() {
             return;
         }
-        let at = self.rng.below(self.shell.wires.len());
+        let at = self.rng.below(self.shell.driver.net.wires.len());
         for _ in 0..1 + self.rng.below(8) {
             self.work(at);
         }
@@ -282,7 +282,7 @@ impl World {
         for _ in 0..TICKS_MAX {
             self.settle();
             let mut worked = false;
-            for at in 0..self.shell.wires.len() {
+            for at in 0..self.shell.driver.net.wires.len() {
                 while self.work(at) {
                     worked = true;
                 }
@@ -296,8 +296,8 @@ impl World {
 
     /// All connections to a backend end.
     pub(super) fn lose_wires(&mut self, backend: usize) {
-        for at in 0..self.shell.wires.len() {
-            let wire = &mut self.shell.wires[at];
+        for at in 0..self.shell.driver.net.wires.len() {
+            let wire = &mut self.shell.driver.net.wires[at];
             if wire.backend == backend && wire.stage == Stage::Open {
                 wire.stage = Stage::Closed;
                 self.shell.wire_event(at);
@@ -314,9 +314,10 @@ impl World {
 
     fn work(&mut self, at: usize) -> bool {
         let Self { shell, stores, written, .. } = self;
-        let wire = &mut shell.wires[at];
+        let wire = &mut shell.driver.net.wires[at];
         let backend = wire.backend;
-        if shell.modes[backend] == Mode::Stalled || !wire.answer_one(&mut stores[backend], written)
+        if shell.driver.net.modes[backend] == Mode::Stalled
+            || !wire.answer_one(&mut stores[backend], written)
         {
             return false;
         }
@@ -330,7 +331,7 @@ impl World {
     pub(super) fn pass(&mut self, time: u64) {
         let until = self.shell.now.after(time);
         for _ in 0..TICKS_MAX {
-            let Some(at) = self.shell.proxy.next_deadline().filter(|at| *at <= until) else {
+            let Some(at) = self.shell.driver.proxy.next_deadline().filter(|at| *at <= until) else {
                 self.shell.now = until.max(self.shell.now);
                 return self.settle();
             };
@@ -362,11 +363,18 @@ impl World {
     fn check_peers(&mut self) {
         let Self { peers, shell, babbled, .. } = self;
         for at in babbled.drain(..) {
-            assert!(shell.wires[at].given_up, "a backend that talks nonsense is believed");
+            assert!(
+                shell.driver.net.wires[at].given_up,
+                "a backend that talks nonsense is believed"
+            );
         }
         for peer in peers {
             peer.check_deadline(shell.now, 2 * LAG);
-            let kept = shell.proxy.client(shell.ends[peer.name].id).map_or(0, |it| it.kept());
+            let kept = shell
+                .driver
+                .proxy
+                .client(shell.driver.net.ends[peer.name].id)
+                .map_or(0, |it| it.kept());
             assert!(!peer.is_settled() || !peer.reads || kept == 0, "{kept} bytes are left held");
         }
     }
@@ -374,20 +382,20 @@ impl World {
     fn hand_out(&mut self) {
         let Self { peers, shell, .. } = self;
         for peer in peers.iter_mut() {
-            let end = &shell.ends[peer.name];
+            let end = &shell.driver.net.ends[peer.name];
             if (peer.reads || end.closed) && !end.got.is_empty() {
                 peer.receive(&end.got, shell.now);
                 shell.was_read(peer.name);
             }
             for mark in peer.lost.drain(..) {
-                let got = shell.wires.iter().any(|wire| wire.may_have_got(&mark));
+                let got = shell.driver.net.wires.iter().any(|wire| wire.may_have_got(&mark));
                 assert!(got, "{mark} was lost, and never sent");
             }
         }
         let was_scarce = shell.used > self.plan.memory;
         let idle = self.plan.idle_timeout;
         peers.retain(|peer| {
-            let closed = shell.ends[peer.name].closed;
+            let closed = shell.driver.net.ends[peer.name].closed;
             if closed {
                 peer.check_end(shell.now, was_scarce);
             } else if idle > 0 && peer.is_settled() && peer.reads {
