@@ -14,7 +14,7 @@
 //!   byte search, what is remembered of keys, the log, buffers on loan, byte rings, slabs with keys
 //!   that cannot be confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
-//! - [`hash`]: what maps a key to a backend.
+//! - [`placement`]: what maps a key to a backend.
 //! - [`config`], [`stats`]: what the operator asks for, and what is counted.
 //! - [`proxy`]: the core. It owns all connections and does no I/O; `proxy/path.rs` is the data
 //!   path.
@@ -43,7 +43,7 @@ pub mod table;
 
 pub mod memcache;
 
-pub mod hash;
+pub mod placement;
 
 pub mod config;
 pub mod stats;

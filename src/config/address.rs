@@ -2,7 +2,7 @@
 
 use super::endpoint::Endpoint;
 use super::problems::quoted;
-use crate::hash::Node;
+use crate::placement::Node;
 use std::fmt;
 use std::net::Ipv6Addr;
 

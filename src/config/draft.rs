@@ -9,7 +9,7 @@ use super::units::{number, size, truth};
 use super::yaml::{Entry, Node, Value};
 use super::{GUTTER_TTL_MAX, LINKS_MAX, OnDown, OnError, PoolConfig};
 use super::{TIMEOUT_MS_MAX, VALUE_BYTES_LIMIT};
-use crate::hash::{self, Scheme};
+use crate::placement::{self, Scheme};
 use std::collections::HashMap;
 
 /// A pool that is being read.
@@ -18,7 +18,7 @@ pub(super) struct Draft {
     /// The servers, each with its place.
     pub(super) servers: Vec<(At, Server)>,
     pub(super) placement: Option<String>,
-    pub(super) options: hash::Options,
+    pub(super) options: placement::Options,
     pub(super) on_down: Wanted,
     pub(super) auto_eject_hosts: bool,
     /// `timeout` was given, as none.
@@ -135,7 +135,7 @@ impl Draft {
 
     /// What the keys are read into.
     fn empty(name: &str) -> Self {
-        let placement = Scheme::new(hash::DEFAULT, &hash::Options::default());
+        let placement = Scheme::new(placement::DEFAULT, &placement::Options::default());
         let pool = PoolConfig {
             name: name.into(),
             listen: Listen::Tcp(Endpoint { host: String::new(), port: 0 }),
@@ -164,7 +164,7 @@ impl Draft {
             pool,
             servers: Vec::new(),
             placement: None,
-            options: hash::Options::default(),
+            options: placement::Options::default(),
             on_down: Wanted::Plain(OnDown::Error),
             auto_eject_hosts: false,
             timeout_off: false,

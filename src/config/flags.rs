@@ -7,7 +7,7 @@ use super::global::{self, Global};
 use super::problems::{At, Problems, quoted};
 use super::yaml::{Entry, Node, Value};
 use super::{Config, Source, file, lookup, pool, summary};
-use crate::hash::{self, Scheme};
+use crate::placement::{self, Scheme};
 use getopts::{Matches, Options};
 
 /// What the command line asks for.
@@ -140,7 +140,7 @@ fn options() -> Options {
     let placements: Vec<_> = Scheme::names().skip(1).collect();
     let placement = format!(
         "what maps keys to memcacheds: {} (the default), or as another program placed them: {}",
-        hash::DEFAULT,
+        placement::DEFAULT,
         placements.join(", ")
     );
     options
@@ -216,7 +216,7 @@ fn from_flags(matches: &Matches, test: bool) -> Result<Config, Wrong> {
     }
     let (at, listen) = listen(matches).map_err(|line| wrong(vec![line]))?;
     add(at, "listen", Value::Text(listen));
-    let placement = matches.opt_str("placement").unwrap_or_else(|| hash::DEFAULT.into());
+    let placement = matches.opt_str("placement").unwrap_or_else(|| placement::DEFAULT.into());
     add("--placement", "placement", Value::Text(placement));
     for flag in FLAGS {
         if let Some(text) = matches.opt_str(flag.long) {

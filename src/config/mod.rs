@@ -32,7 +32,7 @@ mod summary;
 
 pub mod flags;
 
-use crate::hash::{BuildError, Node, Placement, Scheme};
+use crate::placement::{BuildError, Node, Placement, Scheme};
 use address::{Listen, Server};
 
 /// All of it.

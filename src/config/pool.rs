@@ -6,7 +6,7 @@ use super::keys::named;
 use super::problems::{At, Problems, quoted};
 use super::yaml::Entry;
 use super::{OnDown, PoolConfig};
-use crate::hash::{self, BuildError, Problem, Scheme, SchemeError};
+use crate::placement::{self, BuildError, Problem, Scheme, SchemeError};
 use std::collections::HashMap;
 
 /// What twemproxy's pools are placed by, and those that name no placement.
@@ -223,7 +223,7 @@ fn notes(draft: &Draft) -> Vec<String> {
     let mut notes = vec![format!(
         "keys are placed as by twemproxy, since the pool names no placement; for a new pool, \
          placement: {} spreads them better",
-        hash::DEFAULT
+        placement::DEFAULT
     )];
     if draft.at("timeout").is_none() {
         let timeout = pool.timeout;

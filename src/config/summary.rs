@@ -2,7 +2,7 @@
 
 use super::units::show_size;
 use super::{Config, PoolConfig, Source};
-use crate::hash::Placement;
+use crate::placement::Placement;
 use std::fmt::{Display, Write};
 
 /// Keys that are placed to tell how many of all each server gets.

@@ -38,9 +38,9 @@ pub use client::Limits;
 pub use pool::OnDown;
 
 use crate::fingerprint::Fingerprints;
-use crate::hash::{BuildError, Node, Scheme};
 use crate::memcache::expiry;
 use crate::memcache::line::{Line, Request, Verb};
+use crate::placement::{BuildError, Node, Scheme};
 use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;

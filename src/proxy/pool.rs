@@ -3,10 +3,10 @@
 use super::PoolSetup;
 use super::backend::Backend;
 use super::client::Limits;
-use crate::hash::{BuildError, Node, Placement, Scheme};
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::base64;
 use crate::memcache::line::Line;
+use crate::placement::{BuildError, Node, Placement, Scheme};
 use std::ops::Range;
 
 /// What becomes of the keys of a backend that is down.

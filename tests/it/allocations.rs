@@ -1,7 +1,7 @@
 //! A steady request allocates nothing: the core, with virtual sockets, in front of backends that
 //! answer at once. What the first requests had to allocate is used again by all that follow.
 
-use nodeproxy::hash::{self, Node, Scheme};
+use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
@@ -213,7 +213,7 @@ fn setup() -> PoolSetup {
             failed_get_is_miss: false,
             down_is_miss: false,
         },
-        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
+        scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
         nodes: (0..BACKENDS).map(node).collect(),
         on_down: OnDown::Fail,
         client_limits: Limits { value_bytes_max: 1 << 20, memory_max: 1 << 22 },

@@ -4,7 +4,7 @@ use super::file;
 use crate::config::problems::Problems;
 use crate::config::yaml::{self, Entry, Value};
 use crate::config::{draft, global};
-use crate::hash::Scheme;
+use crate::placement::Scheme;
 
 const FILE: &str = include_str!("../../../etc/nodeproxy.yml");
 

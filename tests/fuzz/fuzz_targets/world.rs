@@ -1,7 +1,7 @@
 //! Everything around the core: two clients, the backends, and time.
 
 use super::oracle::{VALUE_BYTES_MAX, take};
-use nodeproxy::hash::{self, Node, Scheme};
+use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
@@ -260,7 +260,7 @@ fn setup(links: usize) -> PoolSetup {
             failed_get_is_miss: false,
             down_is_miss: false,
         },
-        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
+        scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
         nodes: (0..BACKENDS as u16).map(node).collect(),
         on_down: OnDown::Fail,
         client_limits: Limits { value_bytes_max: VALUE_BYTES_MAX, memory_max: 1 << 20 },

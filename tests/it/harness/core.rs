@@ -1,7 +1,7 @@
 //! The core alone, on sockets that are only numbers: for what no real socket does on demand.
 
 use super::bytes::shown;
-use nodeproxy::hash::{self, Node, Scheme};
+use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
@@ -45,7 +45,7 @@ impl Core {
                 failed_get_is_miss: false,
                 down_is_miss: false,
             },
-            scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
+            scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
             nodes: (0..backends).map(node).collect(),
             on_down: OnDown::Fail,
             client_limits,

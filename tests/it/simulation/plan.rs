@@ -1,7 +1,7 @@
 //! What kind of world a run is: how large it is, how it is configured, and what goes wrong in it.
 
 use super::rng::Rng;
-use nodeproxy::hash::{self, Node, Scheme};
+use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::{Limits, OnDown, Policy, PoolSetup};
 
 /// Microseconds until a request is late.
@@ -117,7 +117,7 @@ impl Plan {
                 failed_get_is_miss: self.failed_get_is_miss,
                 down_is_miss: self.down_is_miss,
             },
-            scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
+            scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
             nodes: (0..backends as u16).map(node).collect(),
             on_down,
             client_limits: Limits {

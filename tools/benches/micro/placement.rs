@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use divan::{Bencher, black_box};
-use nodeproxy::hash::{Node, Options, Placement, Problem, Scheme};
+use nodeproxy::placement::{Node, Options, Placement, Problem, Scheme};
 use std::fmt;
 
 /// Between them these have all hashes.

@@ -2,7 +2,7 @@
 //! missing of a real one is the system's part.
 
 use divan::{Bencher, black_box};
-use nodeproxy::hash::{self, Node, Scheme};
+use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
@@ -182,7 +182,7 @@ fn setup() -> PoolSetup {
             failed_get_is_miss: false,
             down_is_miss: false,
         },
-        scheme: Scheme::new(hash::DEFAULT, &hash::Options::default()).expect("known"),
+        scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
         nodes: (0..BACKENDS).map(node).collect(),
         on_down: OnDown::Fail,
         client_limits: Limits { value_bytes_max: 1 << 20, memory_max: 1 << 22 },

@@ -168,7 +168,7 @@ def memcached_proxy_cases(farm):
 def not_to_be_had(kit):
     raise Missing(
         "mcrouter is missing: no package of Debian's, PyPI's or npm's has it; the constants of its "
-        "own tests are compared in src/hash/mcrouter.rs"
+        "own tests are compared in src/placement/mcrouter.rs"
     )
 
 
