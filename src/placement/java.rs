@@ -6,9 +6,9 @@
 //! the backend's name, and where it is not given and cannot be known, building fails and says so.
 
 use super::BuildError;
+use super::continuum::{Point, libketama_names, md5_points, points};
 use super::function::Function;
 use super::node::{Live, Node};
-use super::ring::{Point, libketama_names, md5_points, points};
 use std::net::IpAddr;
 
 /// Points of a node of weight 1, four to a name where MD5 makes them.

@@ -2,8 +2,8 @@
 //! has the port 11211 in its names too, and else the same ring: there the backends are given names.
 
 use super::BuildError;
+use super::continuum::{Point, md5_points};
 use super::node::{Live, Node, total_weight};
-use super::ring::{Point, md5_points};
 
 /// Names, of four points each, of a server of average weight.
 const NAMES: f64 = 40.0;

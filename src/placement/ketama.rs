@@ -11,8 +11,8 @@
 //! backend alone and not on its place in the list.
 
 use super::BuildError;
+use super::continuum::{Point, md5_points};
 use super::node::{Live, Node};
-use super::ring::{Point, md5_points};
 
 /// Names, of four points each, of a backend of weight 1.
 const NAMES: u64 = 128;

@@ -9,9 +9,9 @@
 //! `libmemcached-ketama` with `hash: default` (consistent first, then servers with weights).
 
 use super::BuildError;
+use super::continuum::{Point, libketama_names, md5_points, points};
 use super::function::Function;
 use super::node::{Live, Node};
-use super::ring::{Point, libketama_names, md5_points, points};
 
 /// Points of a server in the ring without weights.
 const CONSISTENT_POINTS: u64 = 100;

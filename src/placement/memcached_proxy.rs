@@ -2,9 +2,9 @@
 //! compared with the running program. Its other distribution is `jump`.
 
 use super::BuildError;
+use super::continuum::{Point, points};
 use super::function::{Function, md5_words};
 use super::node::{Live, Node};
-use super::ring::{Point, points};
 
 /// How the names of points are made and hashed: the option `omode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

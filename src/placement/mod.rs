@@ -19,10 +19,10 @@
 mod function;
 mod node;
 
+mod continuum;
 mod jump;
 mod list;
 mod rendezvous;
-mod ring;
 
 mod java;
 mod javascript;
@@ -137,7 +137,7 @@ impl Placement {
     /// each (of dalli, whose own points own what lies behind, those that come to the same); nothing
     /// where the scheme has no ring.
     pub fn points(&self) -> impl Iterator<Item = (u32, usize)> {
-        self.table.ring().into_iter().flat_map(ring::Ring::points)
+        self.table.continuum().into_iter().flat_map(continuum::Continuum::points)
     }
 }
 

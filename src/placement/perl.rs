@@ -2,9 +2,9 @@
 //! 0.28.
 
 use super::BuildError;
+use super::continuum::{NAMES_MAX, Point};
 use super::function::crc32_continued;
 use super::node::{Live, total_weight};
-use super::ring::{NAMES_MAX, Point};
 
 /// The points of each server: a chain of CRC-32, each over the one before, that starts at the host,
 /// a zero byte, and the port in digits (a unix socket: path and zero byte).

@@ -2,10 +2,10 @@
 //! and compared with 4.0.5.2.
 
 use super::BuildError;
+use super::continuum::{Continuum, points};
 use super::function::Function;
 use super::list::List;
 use super::node::{Live, Node};
-use super::ring::{Ring, points};
 
 /// Points of a server, for each unit of its weight.
 const POINTS: u64 = 160;
@@ -16,8 +16,8 @@ const BUCKETS: u32 = 1024;
 /// The owners of the buckets.
 pub(super) fn buckets(nodes: &[Live<'_>], hash: Function) -> Result<List, BuildError> {
     let values = |text: &[u8]| [hash.hash32(text)];
-    let ring = Ring::new(points(nodes, |live| live.weight() * POINTS, stem, values)?)?;
-    let owner = |bucket: u32| ring.owner(bucket * (u32::MAX / BUCKETS)) as u32;
+    let continuum = Continuum::new(points(nodes, |live| live.weight() * POINTS, stem, values)?)?;
+    let owner = |bucket: u32| continuum.owner(bucket * (u32::MAX / BUCKETS)) as u32;
     Ok(List::once((0..BUCKETS).map(owner).collect()))
 }
 

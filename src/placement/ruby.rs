@@ -1,8 +1,8 @@
 //! Ruby's dalli, 1.0 to 5.0. Read from its source and compared with 3.0.6 and 5.0.6.
 
 use super::BuildError;
+use super::continuum::{Point, points};
 use super::node::{Live, Node, total_weight};
-use super::ring::{Point, points};
 
 /// Points of a server of average weight.
 const POINTS: u64 = 160;
@@ -41,7 +41,7 @@ fn sha1_word(text: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ring::Ring;
+    use super::super::continuum::Continuum;
     use super::*;
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
         let points = points(&live, |live| live.weight() * 80, stem, |text| [sha1_word(text)]);
         let mut points = points.expect("points");
         points.sort_by_key(|point| point.value);
-        let lookup = Ring::new(ring(&live).expect("a ring")).expect("points");
+        let lookup = Continuum::new(ring(&live).expect("a ring")).expect("points");
         let beside =
             points.iter().flat_map(|point| [point.value - 1, point.value, point.value + 1]);
         for hash in beside.chain([0, u32::MAX]) {

@@ -1,13 +1,13 @@
 //! What is built of the backends, once, and looked up for every key.
 
 use super::BuildError;
+use super::continuum::{Continuum, Point};
 use super::function::{Function, avalanche, spread};
 use super::jump::jump;
 use super::list::List;
 use super::memcached_proxy::Omode;
 use super::node::{Live, Node, indexes};
 use super::rendezvous::{ByName, Mcrouter, Pymemcache};
-use super::ring::{Point, Ring};
 use super::twemproxy;
 use super::{java, javascript, ketama, libmemcached, mcrouter, memcached_proxy, perl, php, ruby};
 use std::cell::Cell;
@@ -48,9 +48,9 @@ pub(super) enum Layout {
 pub(super) enum Table {
     List(List),
     /// Looked up by the lower half of the hash.
-    Ring(Ring),
+    Continuum(Continuum),
     /// Looked up by the upper half of our own hash.
-    Ketama(Ring),
+    Ketama(Continuum),
     Jump(Box<[u32]>),
     ByName(ByName),
     Pymemcache(Pymemcache),
@@ -65,9 +65,10 @@ pub(super) enum Table {
 impl Layout {
     pub(super) fn build(self, plan: &Plan<'_>) -> Result<Table, BuildError> {
         let Plan { all, live, function, points } = *plan;
-        let ring = |points: Result<Vec<Point>, BuildError>| Ring::new(points?).map(Table::Ring);
+        let ring =
+            |points: Result<Vec<Point>, BuildError>| Continuum::new(points?).map(Table::Continuum);
         Ok(match self {
-            Self::Ketama => Table::Ketama(Ring::new(ketama::points(all, live)?)?),
+            Self::Ketama => Table::Ketama(Continuum::new(ketama::points(all, live)?)?),
             Self::Jump => Table::Jump(indexes(live)),
             Self::Rendezvous => Table::ByName(ByName::new(live)),
             Self::List => Table::List(List::once(indexes(live))),
@@ -152,7 +153,7 @@ impl Table {
     fn owner_of_others(&self, function: Function, key: &[u8]) -> usize {
         match self {
             Self::Ketama(ring) => ring.owner((spread(key) >> 32) as u32),
-            Self::Ring(ring) => ring.owner(function.hash32(key)),
+            Self::Continuum(ring) => ring.owner(function.hash32(key)),
             Self::List(list) => list.owner(function.hash(key)),
             Self::Jump(owners) => owners[jump(function.hash(key), owners.len())] as usize,
             Self::ByName(bidders) => bidders.owner(function.hash(key)),
@@ -173,7 +174,7 @@ impl Table {
     pub(super) fn hash(&self, function: Function, key: &[u8]) -> u64 {
         match self {
             Self::Pymemcache(bidders) => bidders.best(key).0.into(),
-            Self::Ring(_)
+            Self::Continuum(_)
             | Self::Ketama(_)
             | Self::List(_)
             | Self::Jump(_)
@@ -187,9 +188,9 @@ impl Table {
     }
 
     /// The ring, if this is one.
-    pub(super) fn ring(&self) -> Option<&Ring> {
+    pub(super) fn continuum(&self) -> Option<&Continuum> {
         match self {
-            Self::Ring(ring) | Self::Ketama(ring) => Some(ring),
+            Self::Continuum(ring) | Self::Ketama(ring) => Some(ring),
             Self::List(_)
             | Self::Jump(_)
             | Self::ByName(_)

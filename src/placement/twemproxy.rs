@@ -2,9 +2,9 @@
 //! on the running program.
 
 use super::BuildError;
+use super::continuum::{Point, libketama_names, points};
 use super::function::md5_words;
 use super::node::{Live, Node};
-use super::ring::{Point, libketama_names, points};
 
 /// The names of points are cut here.
 const POINT_NAME_BYTES_MAX: usize = 272;

@@ -1,5 +1,5 @@
-//! A ring of 32 bits with points on it, each owned by a backend: a key belongs to the owner of the
-//! first point at or after its hash, and past the last point to the owner of the first.
+//! The continuum: a ring of 32 bits with points on it, each owned by a backend. A key belongs to the
+//! owner of the first point at or after its hash, and past the last point to the owner of the first.
 
 use super::BuildError;
 use super::function::md5_words;
@@ -24,7 +24,7 @@ pub(super) struct Point {
 /// The points, and an index by the upper bits of a hash that leads to within a point or two of the
 /// owner.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(super) struct Continuum {
     /// A point's value in the upper half and its owner in the lower, ascending by value: a lookup
     /// touches one array, and mostly one line of it. Points for the first owner fill up the end, so
     /// that from any slot there are enough to compare, the last of them after any hash.
@@ -35,7 +35,7 @@ pub(super) struct Ring {
     shift: u32,
 }
 
-impl Ring {
+impl Continuum {
     /// Of points of one value the first given owns it.
     pub(super) fn new(mut points: Vec<Point>) -> Result<Self, BuildError> {
         points.sort_by_key(|point| point.value);
@@ -153,20 +153,20 @@ mod tests {
                 points[0].value = 0;
                 points[1].value = u32::MAX;
             }
-            let ring = Ring::new(points.clone()).expect("points");
+            let continuum = Continuum::new(points.clone()).expect("points");
             let values = points.iter().map(|point| point.value);
             let beside =
                 values.flat_map(|value| [value.wrapping_sub(1), value, value.wrapping_add(1)]);
             let hashes = (0..1000).map(|at| random(at + 1_000_000) >> (at % 2 * crowding));
             for hash in beside.take(1000).chain(hashes).chain([0, 1, u32::MAX - 1, u32::MAX]) {
-                assert_eq!(ring.owner(hash), naive(&points, hash), "{hash} among {count}");
+                assert_eq!(continuum.owner(hash), naive(&points, hash), "{hash} among {count}");
             }
-            assert_eq!(ring.points().count(), points.len());
+            assert_eq!(continuum.points().count(), points.len());
         }
     }
 
     #[test]
-    fn a_ring_without_points_is_refused() {
-        assert_eq!(Ring::new(Vec::new()).err(), Some(BuildError::NoPoints));
+    fn a_continuum_without_points_is_refused() {
+        assert_eq!(Continuum::new(Vec::new()).err(), Some(BuildError::NoPoints));
     }
 }
