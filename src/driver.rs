@@ -7,12 +7,12 @@
 //!                 flush                       write, close
 //! ```
 
+use crate::buffer::RingBuf;
 use crate::proxy::Proxy;
 use crate::proxy::client::{ClientId, Fillable, Readiness};
 use crate::proxy::close::Close;
 use crate::proxy::limits::DIRTY_CLIENTS_MAX;
 use crate::proxy::link::LinkId;
-use crate::ring::Ring;
 use crate::time::Time;
 
 /// What became of a read.
@@ -46,7 +46,7 @@ pub trait Net {
     fn fill(&mut self, from: Fillable<'_, Self::Socket>) -> Result<Filled, Close>;
 
     /// Writes until the ring is empty or the socket is full. Says whether the ring is empty.
-    fn spill(&mut self, socket: &mut Self::Socket, output: &mut Ring) -> Result<bool, Close>;
+    fn spill(&mut self, socket: &mut Self::Socket, output: &mut RingBuf) -> Result<bool, Close>;
 
     /// Begins to connect.
     fn connect(&mut self, id: LinkId, backend: usize, now: Time) -> Result<Self::Socket, Close>;

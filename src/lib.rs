@@ -10,7 +10,7 @@
 //!
 //! The modules, from leaf to root; each uses only those above it:
 //!
-//! - [`time`], [`scan`], [`fingerprint`], [`logger`], [`stock`], [`ring`], [`table`]: moments,
+//! - [`time`], [`scan`], [`fingerprint`], [`logger`], [`stock`], [`buffer`], [`table`]: moments,
 //!   byte search, what is remembered of keys, the log, buffers on loan, byte rings, slabs with keys
 //!   that cannot be confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
@@ -38,7 +38,7 @@ pub mod scan;
 pub mod stock;
 pub mod time;
 
-pub mod ring;
+pub mod buffer;
 pub mod table;
 
 pub mod memcache;

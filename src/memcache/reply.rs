@@ -5,7 +5,7 @@ use super::number::unsigned;
 use super::quick;
 use super::words::Words;
 use super::{KEY_BYTES_MAX, Malformed, REPLY_LINE_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::ring::Ring;
+use crate::buffer::RingBuf;
 use std::ops::Range;
 
 /// A whole reply, or a whole part of one, at the head of the ring.
@@ -130,7 +130,7 @@ impl ReplyParser {
     /// as one reply. `scratch` is used when a line wraps around the ring's end.
     pub fn advance(
         &mut self,
-        input: &Ring,
+        input: &RingBuf,
         joined: bool,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<Reply>, Malformed> {
@@ -152,7 +152,7 @@ impl ReplyParser {
     /// The long way: bit by bit, as the bytes come.
     fn resume(
         &mut self,
-        input: &Ring,
+        input: &RingBuf,
         joined: bool,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<Reply>, Malformed> {
@@ -174,7 +174,7 @@ impl ReplyParser {
     /// Goes on with a line: the first one, or the one behind a value.
     fn line(
         &mut self,
-        input: &Ring,
+        input: &RingBuf,
         joined: bool,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<Reply>, Malformed> {
@@ -224,7 +224,7 @@ impl ReplyParser {
     }
 
     /// Where the line that begins at `start` ends.
-    fn line_end(&mut self, input: &Ring, start: usize) -> Result<Option<usize>, Malformed> {
+    fn line_end(&mut self, input: &RingBuf, start: usize) -> Result<Option<usize>, Malformed> {
         match input.find(b'\n', self.scanned.max(start)) {
             Some(at) => {
                 self.scanned = at + 1;
@@ -267,7 +267,7 @@ impl Value {
     }
 
     /// Whether all of it is there; and then it has to end as it should.
-    fn is_whole(&mut self, input: &Ring) -> Result<bool, Malformed> {
+    fn is_whole(&mut self, input: &RingBuf) -> Result<bool, Malformed> {
         if self.checked {
             return Ok(true);
         }

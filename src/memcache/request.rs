@@ -3,7 +3,7 @@
 use super::grammar;
 use super::line::{Line, Refusal, Request, Verdict};
 use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, quick};
-use crate::ring::Ring;
+use crate::buffer::RingBuf;
 use crate::scan;
 
 /// The next thing that the input holds; all lengths are counted from the head of the ring, and are
@@ -64,7 +64,7 @@ impl RequestParser {
     }
 
     /// Goes on where it stopped. `scratch` is used when a line wraps around the ring's end.
-    pub fn advance(&mut self, input: &Ring, scratch: &mut Vec<u8>) -> Step {
+    pub fn advance(&mut self, input: &RingBuf, scratch: &mut Vec<u8>) -> Step {
         if matches!(self.state, State::Line { scanned: 0, .. })
             && let Some(request) = quick::request(input.front(), self.value_bytes_max)
         {
@@ -110,7 +110,7 @@ impl RequestParser {
     }
 
     /// Understands the line of `line_len` bytes at the head of the ring.
-    fn line(&mut self, input: &Ring, line_len: usize, odd: bool, scratch: &mut Vec<u8>) -> Step {
+    fn line(&mut self, input: &RingBuf, line_len: usize, odd: bool, scratch: &mut Vec<u8>) -> Step {
         let line = match input.slice(0..line_len - 1, scratch) {
             [line @ .., b'\r'] => line,
             line => line,
@@ -126,7 +126,7 @@ impl RequestParser {
     }
 
     /// A request, when its value is there too.
-    fn request(&mut self, input: &Ring, line: Line, line_len: usize) -> Step {
+    fn request(&mut self, input: &RingBuf, line: Line, line_len: usize) -> Step {
         let Some(value) = line.value else {
             return Step::Request(Request { line, line_len, len: line_len });
         };
@@ -148,7 +148,7 @@ impl RequestParser {
 /// Bytes of the line at the head of the ring, its end included. Notes how far it looked, and
 /// whether it saw control bytes within the line.
 #[inline]
-fn line_end(input: &Ring, scanned: &mut usize, odd: &mut bool) -> Option<usize> {
+fn line_end(input: &RingBuf, scanned: &mut usize, odd: &mut bool) -> Option<usize> {
     loop {
         let (first, second) = input.pieces(*scanned..input.len());
         let Some(at) = scan::find_below_far(first, b' ')
@@ -172,7 +172,7 @@ fn line_end(input: &Ring, scanned: &mut usize, odd: &mut bool) -> Option<usize> 
 }
 
 /// A line whose end has not come: only a retrieval may be long.
-fn unfinished(input: &Ring) -> Step {
+fn unfinished(input: &RingBuf) -> Step {
     let starts: [&[u8]; 4] = [b"get ", b"gets ", b"gat ", b"gats "];
     let retrieval = starts.iter().any(|start| input.has(0, start));
     let bytes_max = if retrieval { GET_LINE_BYTES_MAX } else { LINE_BYTES_MAX };
@@ -183,7 +183,7 @@ fn unfinished(input: &Ring) -> Step {
 }
 
 /// The request, once its value is there; or what is wrong with the value's end.
-fn value_end(input: &Ring, request: &Request) -> Option<Step> {
+fn value_end(input: &RingBuf, request: &Request) -> Option<Step> {
     if input.len() < request.len {
         return None;
     }

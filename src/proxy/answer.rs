@@ -169,7 +169,12 @@ fn give<S>(
 
 /// What the client is told in place of the reply; None when it is the reply itself.
 #[inline]
-fn told(asked: &Asked, reply: &Reply, policy: &Policy, input: &crate::ring::Ring) -> Option<Slot> {
+fn told(
+    asked: &Asked,
+    reply: &Reply,
+    policy: &Policy,
+    input: &crate::buffer::RingBuf,
+) -> Option<Slot> {
     if asked.quiet && asked.kind.hides(reply.form) {
         return Some(Slot::Nothing);
     }
@@ -236,7 +241,7 @@ fn miss(kind: Kind, quiet: bool) -> Option<Slot> {
     }
 }
 
-fn copied(input: &crate::ring::Ring, len: usize) -> Cow<'static, [u8]> {
+fn copied(input: &crate::buffer::RingBuf, len: usize) -> Cow<'static, [u8]> {
     let (start, end) = input.pieces(0..len);
     Cow::Owned([start, end].concat())
 }

@@ -8,9 +8,9 @@ use super::limits::{
     SURPRISE, TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
+use crate::buffer::RingBuf;
 use crate::memcache::line::Request;
 use crate::memcache::request::RequestParser;
-use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;
 
@@ -53,7 +53,7 @@ pub struct Fillable<'a, S> {
     /// Where from.
     pub socket: &'a mut S,
     /// Where to.
-    pub input: &'a mut Ring,
+    pub input: &'a mut RingBuf,
     /// What is to be noted.
     pub readiness: &'a mut Readiness,
     /// What counts the bytes.
@@ -74,9 +74,9 @@ pub struct Client<S> {
     /// Cargo: the core owns the socket, but without a bound on `S` it cannot touch it.
     pub socket: S,
     /// Bytes that it sent and that are not understood yet.
-    pub input: Ring,
+    pub input: RingBuf,
     /// Bytes on their way to it.
-    pub output: Ring,
+    pub output: RingBuf,
     /// The shell's notes.
     pub readiness: Readiness,
     pub(super) parser: RequestParser,
@@ -118,8 +118,8 @@ impl<S> Client<S> {
     pub(super) fn new(socket: S, pool: usize, lane: usize, limits: Limits, now: Time) -> Self {
         Self {
             socket,
-            input: Ring::new(),
-            output: Ring::new(),
+            input: RingBuf::new(),
+            output: RingBuf::new(),
             readiness: Readiness { writable: true, ..Readiness::default() },
             parser: RequestParser::new(limits.value_bytes_max),
             replies: Replies::new(),
@@ -272,6 +272,6 @@ impl<S> Client<S> {
         self.reading = Reading::Over;
         self.gathering = None;
         self.input.clear();
-        self.input.release(stock);
+        self.input.release_if_empty(stock);
     }
 }

@@ -8,7 +8,7 @@ use super::limits::{
     COMPANY, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX, PLACES_MAX, PLACES_MAX_IN_COMPANY,
 };
 use super::replies::Slot;
-use crate::ring::Ring;
+use crate::buffer::RingBuf;
 use crate::stats::Counters;
 use crate::stock::Stock;
 use crate::table::Table;
@@ -130,7 +130,7 @@ impl<S> Clients<S> {
         &mut self,
         id: ClientId,
         asked: &Asked,
-        source: &mut Ring,
+        source: &mut RingBuf,
         len: usize,
         is_value: bool,
         stock: &mut Stock,
@@ -198,7 +198,7 @@ impl<S> Clients<S> {
     pub(super) fn resume(
         &mut self,
         id: ClientId,
-        value: Option<(&Ring, usize)>,
+        value: Option<(&RingBuf, usize)>,
         failure: Option<Cow<'static, [u8]>>,
         stock: &mut Stock,
     ) {

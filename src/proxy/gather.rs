@@ -8,9 +8,9 @@
 use super::close::Close;
 use super::ids::LinkId;
 use super::limits::BATCH_BYTES_MAX;
+use crate::buffer::RingBuf;
 use crate::memcache::line::Verb;
 use crate::memcache::reply;
-use crate::ring::Ring;
 use crate::stock::Stock;
 use std::borrow::Cow;
 
@@ -179,7 +179,7 @@ impl Gather {
     /// Lets the values leave, in the order of the keys. Returns false when that has to stop.
     pub(super) fn leave(
         &mut self,
-        output: &mut Ring,
+        output: &mut RingBuf,
         stock: &mut Stock,
         failure: &mut Option<Cow<'static, [u8]>>,
     ) -> bool {
@@ -295,7 +295,7 @@ impl Part {
 
     /// Lets the next key leave, which may be a miss. Returns false when its value was dropped.
     #[inline]
-    fn leave_one(&mut self, output: &mut Ring, stock: &mut Stock) -> bool {
+    fn leave_one(&mut self, output: &mut RingBuf, stock: &mut Stock) -> bool {
         let (key, block, start) = self.left;
         if let Some(found) = self.blocks.get(block)
             && found.key == key

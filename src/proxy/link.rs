@@ -6,9 +6,9 @@ use super::close::Close;
 use super::limits::{
     ANNOUNCED_BYTES_MAX, IN_FLIGHT_KEPT, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS,
 };
+use crate::buffer::RingBuf;
 use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
-use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;
 use std::collections::VecDeque;
@@ -43,9 +43,9 @@ pub struct Link<S> {
     /// Cargo, once the shell has opened it.
     pub socket: Option<S>,
     /// Bytes that the backend sent and that are not understood yet.
-    pub input: Ring,
+    pub input: RingBuf,
     /// Bytes on their way to it.
-    pub output: Ring,
+    pub output: RingBuf,
     /// The shell's notes.
     pub readiness: Readiness,
     pub(super) parser: ReplyParser,
@@ -57,7 +57,7 @@ pub struct Link<S> {
     /// How many of them, from the oldest on, come from a link that ended before they were written.
     moved: usize,
     /// What is kept of the lines of requests in flight, oldest first.
-    pub(super) lines: Ring,
+    pub(super) lines: RingBuf,
     /// Clients whose next request waits until some of the output has been written.
     pub(super) waiting: Vec<ClientId>,
     pub(super) backend: usize,
@@ -76,14 +76,14 @@ impl<S> Link<S> {
     pub(super) fn new(backend: usize, role: Role, now: Time) -> Self {
         Self {
             socket: None,
-            input: Ring::new(),
-            output: Ring::new(),
+            input: RingBuf::new(),
+            output: RingBuf::new(),
             readiness: Readiness::default(),
             parser: ReplyParser::default(),
             in_flight: VecDeque::new(),
             late: 0,
             moved: 0,
-            lines: Ring::new(),
+            lines: RingBuf::new(),
             waiting: Vec::new(),
             backend,
             stage: Stage::Wanted,
@@ -142,8 +142,8 @@ impl<S> Link<S> {
     /// Gives back the memory that nothing needs.
     #[inline]
     pub(super) fn rest(&mut self, stock: &mut Stock) {
-        self.input.release(stock);
-        self.lines.release(stock);
+        self.input.release_if_empty(stock);
+        self.lines.release_if_empty(stock);
         if self.in_flight.is_empty() && self.in_flight.capacity() > IN_FLIGHT_KEPT {
             self.in_flight = VecDeque::new();
         }
@@ -250,7 +250,7 @@ impl<S> Link<S> {
     pub(super) fn forward_as(
         &mut self,
         head: &[u8],
-        input: &Ring,
+        input: &RingBuf,
         request: &Request,
         stock: &mut Stock,
     ) {
@@ -262,7 +262,7 @@ impl<S> Link<S> {
     /// Writes the request at the head of `input` to the output, without what the backend need not
     /// see; `input` loses it.
     #[inline]
-    pub(super) fn take_over(&mut self, input: &mut Ring, request: &Request, stock: &mut Stock) {
+    pub(super) fn take_over(&mut self, input: &mut RingBuf, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
         let whole = cut.is_empty() && tail.is_empty();
@@ -274,7 +274,7 @@ impl<S> Link<S> {
     }
 
     /// Writes a request to the output, without what the backend need not see.
-    pub(super) fn forward(&mut self, input: &Ring, request: &Request, stock: &mut Stock) {
+    pub(super) fn forward(&mut self, input: &RingBuf, request: &Request, stock: &mut Stock) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
         self.output.extend_from(stock, input, 0..cut.start);

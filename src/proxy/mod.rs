@@ -37,11 +37,11 @@ pub use backend::Policy;
 pub use client::Limits;
 pub use pool::OnDown;
 
+use crate::buffer::RingBuf;
 use crate::fingerprint::Fingerprints;
 use crate::memcache::expiry;
 use crate::memcache::line::{Line, Request, Verb};
 use crate::placement::{BuildError, Node, Scheme};
-use crate::ring::Ring;
 use crate::stock::Stock;
 use crate::time::Time;
 use backend::Backend;
@@ -261,7 +261,7 @@ impl<S> Proxy<S> {
             self.pools[client.pool].clients -= 1;
             for ring in [&mut client.input, &mut client.output] {
                 ring.clear();
-                ring.release(&mut self.stock);
+                ring.release_if_empty(&mut self.stock);
             }
             self.links.closed.push(client.socket);
         }
@@ -363,7 +363,7 @@ impl About {
     }
 
     /// What a request's line begins with, its expiry cut down to `ttl` seconds.
-    fn capped(&self, input: &Ring, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
+    fn capped(&self, input: &RingBuf, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
         let Line { head, tail, cut, verb, .. } = &request.line;
         let mut line = Vec::with_capacity(*head);
         for range in [0..cut.start, cut.end..*head] {

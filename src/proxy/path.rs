@@ -64,7 +64,7 @@ impl<S> Proxy<S> {
             return Next::Rest;
         };
         if client.input.is_empty() {
-            client.input.release(stock);
+            client.input.release_if_empty(stock);
             client.wanted = 1;
             if client.is_behind() {
                 clients.queue(id);
@@ -310,7 +310,7 @@ impl<S> Proxy<S> {
         }
         for ring in [&mut link.input, &mut link.output, &mut link.lines] {
             ring.clear();
-            ring.release(&mut self.stock);
+            ring.release_if_empty(&mut self.stock);
         }
         self.release_waiting();
     }

@@ -8,7 +8,7 @@ use super::gather::Gather;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
-use crate::ring::Ring;
+use crate::buffer::RingBuf;
 use crate::stock::Stock;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -130,7 +130,7 @@ impl Replies {
     }
 
     /// A part of this place has come, or has failed.
-    pub(super) fn settle_at(&mut self, place: Place, output: &mut Ring, stock: &mut Stock) {
+    pub(super) fn settle_at(&mut self, place: Place, output: &mut RingBuf, stock: &mut Stock) {
         if place == self.first {
             self.settle(output, stock);
         }
@@ -147,9 +147,9 @@ impl Replies {
     pub(super) fn fulfil_from(
         &mut self,
         place: Place,
-        source: &mut Ring,
+        source: &mut RingBuf,
         len: usize,
-        output: &mut Ring,
+        output: &mut RingBuf,
         stock: &mut Stock,
     ) {
         if place == self.first {
@@ -173,7 +173,7 @@ impl Replies {
         &mut self,
         place: Place,
         reply: Slot,
-        output: &mut Ring,
+        output: &mut RingBuf,
         stock: &mut Stock,
     ) {
         if let Slot::Bytes(bytes) = &reply {
@@ -220,9 +220,9 @@ impl Replies {
     /// The value that was asked for again: `len` bytes of `source`, when there are any.
     pub(super) fn resume(
         &mut self,
-        value: Option<(&Ring, usize)>,
+        value: Option<(&RingBuf, usize)>,
         failure: Option<Cow<'static, [u8]>>,
-        output: &mut Ring,
+        output: &mut RingBuf,
         stock: &mut Stock,
     ) {
         if let Some((source, len)) = value {
@@ -263,7 +263,7 @@ impl Replies {
 
     /// Lets everything leave whose turn has come.
     #[inline]
-    fn settle(&mut self, output: &mut Ring, stock: &mut Stock) {
+    fn settle(&mut self, output: &mut RingBuf, stock: &mut Stock) {
         loop {
             match self.slots.front_mut() {
                 None | Some(Slot::Waiting | Slot::Dropped(_)) => return,
@@ -286,7 +286,7 @@ impl Replies {
         self.slots.pop_front()
     }
 
-    fn leave(&mut self, slot: Slot, output: &mut Ring, stock: &mut Stock) {
+    fn leave(&mut self, slot: Slot, output: &mut RingBuf, stock: &mut Stock) {
         match slot {
             Slot::Bytes(bytes) => {
                 output.extend(stock, &bytes);

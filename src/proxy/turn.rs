@@ -7,7 +7,7 @@ use super::limits::{ALLOWANCE_WHEN_SHORT, IDLE_RECHECK, SILENT_TIMEOUTS, WARNING
 use super::link::{LinkId, Role, Stage};
 use super::pool::OnDown;
 use super::timers::Wake;
-use crate::ring::Ring;
+use crate::buffer::RingBuf;
 use crate::time::Time;
 use log::warn;
 
@@ -28,7 +28,7 @@ impl<S> Proxy<S> {
     pub fn flush(
         &mut self,
         now: Time,
-        write: impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
+        write: impl FnMut(&mut S, &mut RingBuf) -> Result<bool, Close>,
     ) {
         let mut write = write;
         self.relieve(now);
@@ -47,7 +47,7 @@ impl<S> Proxy<S> {
     pub fn flush_clients(
         &mut self,
         now: Time,
-        write: impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
+        write: impl FnMut(&mut S, &mut RingBuf) -> Result<bool, Close>,
     ) {
         let mut write = write;
         let mut clients = std::mem::take(&mut self.dirty_clients);
@@ -62,7 +62,7 @@ impl<S> Proxy<S> {
         &mut self,
         id: LinkId,
         now: Time,
-        write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
+        write: &mut impl FnMut(&mut S, &mut RingBuf) -> Result<bool, Close>,
     ) {
         let Some(link) = self.links.get_mut(id) else {
             return;
@@ -76,7 +76,7 @@ impl<S> Proxy<S> {
         match write(socket, &mut link.output) {
             Ok(all) => {
                 link.readiness.writable = all;
-                link.output.release(&mut self.stock);
+                link.output.release_if_empty(&mut self.stock);
                 if link.has_room() {
                     for client in link.waiting.drain(..) {
                         self.clients.unblock(client);
@@ -91,7 +91,7 @@ impl<S> Proxy<S> {
         &mut self,
         id: ClientId,
         now: Time,
-        write: &mut impl FnMut(&mut S, &mut Ring) -> Result<bool, Close>,
+        write: &mut impl FnMut(&mut S, &mut RingBuf) -> Result<bool, Close>,
     ) {
         let Self { clients, stock, spare_queues, .. } = self;
         let Some((client, bytes)) = clients.leaving(id) else {
@@ -107,7 +107,7 @@ impl<S> Proxy<S> {
         }
         let written = client.output.is_empty();
         if written {
-            client.output.release(stock);
+            client.output.release_if_empty(stock);
         }
         if client.replies.is_empty() {
             client.replies.rest(spare_queues);

@@ -14,11 +14,11 @@ mod start;
 
 pub use start::StartError;
 
+use crate::buffer::RingBuf;
 use crate::driver::{Driver, Filled, Net};
 use crate::proxy::client::{ClientId, Fillable};
 use crate::proxy::close::Close;
 use crate::proxy::link::LinkId;
-use crate::ring::Ring;
 use crate::table::Key;
 use crate::time::Time;
 use listener::Listener;
@@ -81,7 +81,7 @@ impl Net for Mio {
         socket::fill(from)
     }
 
-    fn spill(&mut self, socket: &mut Socket, output: &mut Ring) -> Result<bool, Close> {
+    fn spill(&mut self, socket: &mut Socket, output: &mut RingBuf) -> Result<bool, Close> {
         socket::spill(socket, output)
     }
 

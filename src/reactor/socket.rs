@@ -1,9 +1,9 @@
 //! Sockets of both kinds: how they are read and written.
 
+use crate::buffer::RingBuf;
 use crate::driver::{Filled, Ready};
 use crate::proxy::client::Fillable;
 use crate::proxy::close::Close;
-use crate::ring::Ring;
 use mio::event::{Event, Source};
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
@@ -46,7 +46,7 @@ impl Socket {
     }
 
     /// One piece is cheaper to read than two: the kernel then has no vector to copy.
-    fn fill_once(&mut self, input: &mut Ring) -> io::Result<usize> {
+    fn fill_once(&mut self, input: &mut RingBuf) -> io::Result<usize> {
         let [mut first, second] = input.spare();
         if second.is_empty() {
             return on!(self, it => it.read(&mut first));
@@ -55,7 +55,7 @@ impl Socket {
         on!(self, it => it.read_vectored(&mut pieces))
     }
 
-    fn spill_once(&mut self, output: &Ring) -> io::Result<usize> {
+    fn spill_once(&mut self, output: &RingBuf) -> io::Result<usize> {
         let pieces: [IoSlice<'_>; 2] = output.io_slices();
         if pieces[1].is_empty() {
             return on!(self, it => it.write(&pieces[0]));
@@ -109,7 +109,7 @@ pub(super) fn fill(from: Fillable<'_, Socket>) -> Result<Filled, Close> {
 }
 
 /// Writes until the ring is empty or the socket is full. Says whether the ring is empty.
-pub(super) fn spill(socket: &mut Socket, output: &mut Ring) -> Result<bool, Close> {
+pub(super) fn spill(socket: &mut Socket, output: &mut RingBuf) -> Result<bool, Close> {
     while !output.is_empty() {
         match socket.spill_once(output) {
             Ok(0) => return Err(Close::Error(ErrorKind::WriteZero)),

@@ -1,11 +1,11 @@
 //! A steady request allocates nothing: the core, with virtual sockets, in front of backends that
 //! answer at once. What the first requests had to allocate is used again by all that follow.
 
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
-use nodeproxy::ring::Ring;
 use nodeproxy::time::Time;
 use std::io::Write;
 
@@ -182,7 +182,7 @@ impl World {
             }
         }
         proxy.expire(*now);
-        proxy.flush(*now, |socket, output: &mut Ring| {
+        proxy.flush(*now, |socket, output: &mut RingBuf| {
             let received = match *socket {
                 Socket::Client(index) => &mut clients[index].received,
                 Socket::Link(index) => &mut links[index].received,

@@ -1,25 +1,25 @@
 //! The parsers over every split of their input and every offset of their ring, against naive ones
 //! that see everything at once.
 
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::memcache::grammar;
 use nodeproxy::memcache::line::{Refusal, Verdict};
 use nodeproxy::memcache::reply::{Form, ReplyParser, Word};
 use nodeproxy::memcache::request::{RequestParser, Step};
-use nodeproxy::ring::Ring;
 use nodeproxy::stock::{BUFFER_BYTES_MIN, Stock};
 
 const VALUE_BYTES_MAX: usize = 40;
 
 /// A ring whose next byte goes to `offset`, and that holds nothing.
-fn ring_at(offset: usize, stock: &mut Stock) -> Ring {
-    let mut ring = Ring::new();
+fn ring_at(offset: usize, stock: &mut Stock) -> RingBuf {
+    let mut ring = RingBuf::new();
     ring.extend(stock, &vec![b'.'; offset]);
     ring.extend(stock, b".");
     ring.consume(offset);
     ring
 }
 
-fn held(ring: &Ring, len: usize) -> Vec<u8> {
+fn held(ring: &RingBuf, len: usize) -> Vec<u8> {
     let (first, second) = ring.pieces(0..len);
     [first, second].concat()
 }
@@ -168,7 +168,7 @@ fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
         ("gets ", 1 << 20, false),
         ("get ", (1 << 20) + 1, true),
     ] {
-        let mut ring = Ring::new();
+        let mut ring = RingBuf::new();
         ring.extend(&mut stock, start.as_bytes());
         ring.extend(&mut stock, &vec![b'k'; length - start.len()]);
         let step = RequestParser::new(VALUE_BYTES_MAX).advance(&ring, &mut scratch);

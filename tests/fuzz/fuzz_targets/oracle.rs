@@ -2,14 +2,14 @@
 
 use nodeproxy::memcache::line::{Line, Verb};
 use nodeproxy::memcache::request::{RequestParser, Step};
-use nodeproxy::ring::Ring;
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::stock::Stock;
 
 pub const VALUE_BYTES_MAX: usize = 300;
 
 /// The answers to these requests.
 pub fn answers(requests: &[u8]) -> Vec<u8> {
-    let (mut stock, mut ring, mut scratch) = (Stock::new(1 << 20), Ring::new(), Vec::new());
+    let (mut stock, mut ring, mut scratch) = (Stock::new(1 << 20), RingBuf::new(), Vec::new());
     ring.extend(&mut stock, requests);
     let mut parser = RequestParser::new(VALUE_BYTES_MAX);
     let mut answers = Vec::new();

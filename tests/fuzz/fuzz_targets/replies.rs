@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use nodeproxy::memcache::reply::{Form, Reply, ReplyParser, Word};
-use nodeproxy::ring::Ring;
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::stock::Stock;
 
 /// What a parser saw; None at the end where it saw no sense.
@@ -12,7 +12,7 @@ type Seen = Vec<Option<(Form, Vec<u8>, Vec<u8>)>>;
 
 fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
     let mut stock = Stock::new(1 << 20);
-    let (mut ring, mut scratch) = (Ring::new(), Vec::new());
+    let (mut ring, mut scratch) = (RingBuf::new(), Vec::new());
     ring.extend(&mut stock, &vec![b'.'; offset + 1]);
     ring.consume(offset);
     let mut parser = ReplyParser::default();
@@ -40,7 +40,7 @@ fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
     seen
 }
 
-fn take(reply: &Reply, joined: bool, ring: &mut Ring) -> (Form, Vec<u8>, Vec<u8>) {
+fn take(reply: &Reply, joined: bool, ring: &mut RingBuf) -> (Form, Vec<u8>, Vec<u8>) {
     let Reply { form, key, len } = reply;
     let copy = |range| {
         let (first, second) = ring.pieces(range);

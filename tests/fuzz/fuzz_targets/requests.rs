@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use nodeproxy::memcache::line::{Line, Refusal, Request};
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::memcache::{KEY_BYTES_MAX, LINE_BYTES_MAX};
-use nodeproxy::ring::Ring;
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::stock::Stock;
 
 const VALUE_BYTES_MAX: usize = 60;
@@ -23,7 +23,7 @@ enum Seen {
 /// Delivers `bytes` in pieces of `sizes`, over and over, into a ring whose head is at `offset`.
 fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
     let mut stock = Stock::new(1 << 20);
-    let (mut ring, mut scratch) = (Ring::new(), Vec::new());
+    let (mut ring, mut scratch) = (RingBuf::new(), Vec::new());
     ring.extend(&mut stock, &vec![b'.'; offset + 1]);
     ring.consume(offset);
     let mut parser = RequestParser::new(VALUE_BYTES_MAX);
@@ -81,7 +81,7 @@ fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
 }
 
 /// A backend will take it for one request, and for this one.
-fn check(request: &Request, ring: &Ring) {
+fn check(request: &Request, ring: &RingBuf) {
     let Request { line, line_len, len } = request;
     let Line { key, head, cut, value, .. } = line;
     assert!(*len <= ring.len() && ring.byte(line_len - 1) == b'\n');

@@ -6,7 +6,7 @@ use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
-use nodeproxy::ring::Ring;
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::time::Time;
 
 const BACKENDS: usize = 2;
@@ -155,7 +155,7 @@ impl World {
 
     fn flush(&mut self) {
         let Self { proxy, peers, wires, now, at_once, .. } = self;
-        proxy.flush(*now, |socket: &mut Socket, output: &mut Ring| {
+        proxy.flush(*now, |socket: &mut Socket, output: &mut RingBuf| {
             let count = output.len().min(*at_once);
             let (first, second) = output.pieces(0..count);
             let bytes = [first, second].concat();

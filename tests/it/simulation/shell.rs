@@ -5,12 +5,12 @@ use super::pipe::Pipe;
 use super::plan::Plan;
 use super::rng::Rng;
 use super::wire::{Stage, Wire};
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::driver::{Driver, Filled, Net, Ready};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Proxy};
-use nodeproxy::ring::Ring;
 use nodeproxy::time::Time;
 use std::io::ErrorKind;
 
@@ -282,7 +282,7 @@ impl Net for Virtual {
     }
 
     /// Sockets take all, or some, or nothing.
-    fn spill(&mut self, socket: &mut Socket, output: &mut Ring) -> Result<bool, Close> {
+    fn spill(&mut self, socket: &mut Socket, output: &mut RingBuf) -> Result<bool, Close> {
         let Self { rng, wires, ends, is_smooth, events, .. } = self;
         let most = if *is_smooth || rng.one_in(2) { usize::MAX } else { rng.below(SHORT) };
         let free = match *socket {

@@ -1,10 +1,10 @@
 //! The parsers of requests and of replies, and what they are made of.
 
 use divan::{Bencher, black_box};
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::memcache::reply::ReplyParser;
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::memcache::{VALUE_BYTES_MAX, base64};
-use nodeproxy::ring::Ring;
 use nodeproxy::scan;
 use nodeproxy::stock::Stock;
 use std::fmt;
@@ -87,8 +87,8 @@ fn base64_key(bencher: Bencher<'_, '_>, len: usize) {
     bencher.bench_local(|| base64::decode(black_box(text.as_bytes()), &mut out).len());
 }
 
-fn holding(text: &str) -> Ring {
-    let mut ring = Ring::new();
+fn holding(text: &str) -> RingBuf {
+    let mut ring = RingBuf::new();
     ring.extend(&mut Stock::new(0), text.as_bytes());
     ring
 }

@@ -2,11 +2,11 @@
 //! missing of a real one is the system's part.
 
 use divan::{Bencher, black_box};
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
-use nodeproxy::ring::Ring;
 use nodeproxy::time::Time;
 use std::fmt::Write;
 
@@ -124,7 +124,7 @@ impl Bench {
         }
     }
 
-    fn flush(&mut self, mut see: impl FnMut(Socket, &Ring)) {
+    fn flush(&mut self, mut see: impl FnMut(Socket, &RingBuf)) {
         self.proxy.flush(self.now, |socket, output| {
             see(*socket, output);
             output.clear();

@@ -16,7 +16,7 @@ const MOVED_BYTES_MIN: usize = 1 << 15;
 
 /// The ring. Positions are counted from its head, the oldest byte.
 #[derive(Default)]
-pub struct Ring {
+pub struct RingBuf {
     /// What the stock has lent; empty while nothing is held.
     buffer: Buffer,
     /// An index of the buffer's bytes.
@@ -24,7 +24,7 @@ pub struct Ring {
     len: usize,
 }
 
-impl Ring {
+impl RingBuf {
     /// An empty ring that holds no buffer.
     pub fn new() -> Self {
         Self::default()
@@ -236,7 +236,7 @@ impl Ring {
         let mut rest = Self::new();
         rest.extend_from(stock, source, len..source.len);
         source.len = len;
-        self.release(stock);
+        self.release_if_empty(stock);
         *self = std::mem::replace(source, rest);
     }
 
@@ -271,7 +271,7 @@ impl Ring {
 
     /// Gives the buffer back when nothing is held.
     #[inline]
-    pub fn release(&mut self, stock: &mut Stock) {
+    pub fn release_if_empty(&mut self, stock: &mut Stock) {
         if self.len == 0 && !self.buffer.bytes.is_empty() {
             stock.give_back(std::mem::take(&mut self.buffer));
             self.head = 0;
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    fn held(ring: &Ring) -> Vec<u8> {
+    fn held(ring: &RingBuf) -> Vec<u8> {
         let (first, second) = ring.pieces(0..ring.len());
         [first, second].concat()
     }
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn it_holds_what_a_plain_queue_holds() {
         let mut stock = Stock::new(1 << 20);
-        let mut ring = Ring::new();
+        let mut ring = RingBuf::new();
         let mut oracle = VecDeque::new();
         let mut seed = 1u64;
         let mut next = |bound: usize| {
@@ -329,7 +329,7 @@ mod tests {
                     let count = next(60).min(oracle.len());
                     ring.consume(count);
                     oracle.drain(..count);
-                    ring.release(&mut stock);
+                    ring.release_if_empty(&mut stock);
                 }
             }
             let expected: Vec<u8> = oracle.iter().copied().collect();
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn messages_arrive_whole_whether_they_are_copied_or_moved() {
         let mut stock = Stock::new(1 << 20);
-        let (mut source, mut target) = (Ring::new(), Ring::new());
+        let (mut source, mut target) = (RingBuf::new(), RingBuf::new());
         let mut moved = 0;
         for size in (0..4 * MOVED_BYTES_MIN).step_by(4_099) {
             for (before, behind) in [(0, 0), (0, 7), (7, 0), (0, 3 * size), (size + 9, 1)] {
@@ -365,7 +365,7 @@ mod tests {
                 assert_eq!((held(&target), held(&source)), (message, rest));
                 for ring in [&mut source, &mut target] {
                     ring.clear();
-                    ring.release(&mut stock);
+                    ring.release_if_empty(&mut stock);
                 }
                 assert_eq!(stock.lent(), 0);
             }
@@ -376,10 +376,10 @@ mod tests {
     #[test]
     fn an_empty_ring_holds_no_memory() {
         let mut stock = Stock::new(1 << 20);
-        let mut ring = Ring::new();
+        let mut ring = RingBuf::new();
         ring.extend(&mut stock, b"abc");
         ring.consume(3);
-        ring.release(&mut stock);
+        ring.release_if_empty(&mut stock);
         assert_eq!((ring.capacity(), stock.lent()), (0, 0));
         assert_eq!(ring.pieces(0..0), (&b""[..], &b""[..]));
         assert_eq!(ring.find(b'a', 0), None);

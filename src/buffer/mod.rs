@@ -1,0 +1,5 @@
+//! Where the bytes of connections stand.
+
+mod ring;
+
+pub use ring::RingBuf;
