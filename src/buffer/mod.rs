@@ -1,5 +1,8 @@
-//! Where the bytes of connections stand.
+//! Where the bytes of connections stand: rings, and the pool that lends them their memory.
+
+mod pool;
 
 mod ring;
 
+pub use pool::{BUFFER_BYTES_MIN, Buffer, BufferPool};
 pub use ring::RingBuf;

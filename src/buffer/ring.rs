@@ -1,12 +1,12 @@
 //! A byte ring: the kernel writes into its spare space, parsers index it from its head, and whole
 //! messages are copied from one ring to another in at most two pieces.
 //!
-//! A ring owns no memory while it is empty: it borrows a buffer from the [`Stock`] when bytes come
+//! A ring owns no memory while it is empty: it borrows a buffer from the [`BufferPool`] when bytes come
 //! and gives it back when they are gone, so that ten thousand idle connections cost nothing, and
 //! the buffers in use are few and warm in the cache.
 
+use super::pool::{Buffer, BufferPool};
 use crate::scan;
-use crate::stock::{Buffer, Stock};
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ const MOVED_BYTES_MIN: usize = 1 << 15;
 /// The ring. Positions are counted from its head, the oldest byte.
 #[derive(Default)]
 pub struct RingBuf {
-    /// What the stock has lent; empty while nothing is held.
+    /// Borrowed from the pool; empty while nothing is held.
     buffer: Buffer,
     /// An index of the buffer's bytes.
     head: usize,
@@ -160,28 +160,28 @@ impl RingBuf {
 
     /// Appends `source`.
     #[inline]
-    pub fn extend(&mut self, stock: &mut Stock, source: &[u8]) {
+    pub fn extend(&mut self, pool: &mut BufferPool, source: &[u8]) {
         let tail = self.head + self.len;
         match self.buffer.bytes.get_mut(tail..tail + source.len()) {
             Some(room) => {
                 room.copy_from_slice(source);
                 self.len += source.len();
             }
-            None => self.extend_around(stock, source),
+            None => self.extend_around(pool, source),
         }
     }
 
     /// Appends what does not fit behind the tail: some of it goes before the head, or into a larger
     /// buffer.
-    fn extend_around(&mut self, stock: &mut Stock, source: &[u8]) {
+    fn extend_around(&mut self, pool: &mut BufferPool, source: &[u8]) {
         if self.buffer.bytes.is_empty() {
-            self.borrow(stock, source.len());
+            self.borrow(pool, source.len());
             let tail = self.head;
             self.buffer.bytes[tail..tail + source.len()].copy_from_slice(source);
             self.len = source.len();
             return;
         }
-        self.reserve(stock, self.len + source.len());
+        self.reserve(pool, self.len + source.len());
         let tail = self.wrap(self.head + self.len);
         let first = source.len().min(self.buffer.bytes.len() - tail);
         self.buffer.bytes[tail..tail + first].copy_from_slice(&source[..first]);
@@ -192,20 +192,20 @@ impl RingBuf {
 
     /// Appends the bytes of `range` of another ring.
     #[inline]
-    pub fn extend_from(&mut self, stock: &mut Stock, source: &Self, range: Range<usize>) {
+    pub fn extend_from(&mut self, pool: &mut BufferPool, source: &Self, range: Range<usize>) {
         let (first, second) = source.pieces(range);
-        self.extend(stock, first);
+        self.extend(pool, first);
         if !second.is_empty() {
-            self.extend(stock, second);
+            self.extend(pool, second);
         }
     }
 
     /// Appends the first `len` bytes of another ring, which loses them. A large message is not
     /// copied if it can bring its buffer along: then it is what little follows it that is copied.
     #[inline]
-    pub fn take_from(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+    pub fn take_from(&mut self, pool: &mut BufferPool, source: &mut Self, len: usize) {
         if self.buffer.bytes.is_empty() && len < MOVED_BYTES_MIN {
-            self.borrow(stock, len);
+            self.borrow(pool, len);
         }
         let tail = self.head + self.len;
         if len < MOVED_BYTES_MIN
@@ -216,14 +216,14 @@ impl RingBuf {
             self.len += len;
             return source.consume(len);
         }
-        self.take_any_from(stock, source, len);
+        self.take_any_from(pool, source, len);
     }
 
-    fn take_any_from(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+    fn take_any_from(&mut self, pool: &mut BufferPool, source: &mut Self, len: usize) {
         if len >= MOVED_BYTES_MIN && self.is_empty() && source.is_mostly(len) {
-            return self.take_over(stock, source, len);
+            return self.take_over(pool, source, len);
         }
-        self.extend_from(stock, source, 0..len);
+        self.extend_from(pool, source, 0..len);
         source.consume(len);
     }
 
@@ -232,48 +232,48 @@ impl RingBuf {
         self.capacity() / 2 <= len && self.len / 2 <= len
     }
 
-    fn take_over(&mut self, stock: &mut Stock, source: &mut Self, len: usize) {
+    fn take_over(&mut self, pool: &mut BufferPool, source: &mut Self, len: usize) {
         let mut rest = Self::new();
-        rest.extend_from(stock, source, len..source.len);
+        rest.extend_from(pool, source, len..source.len);
         source.len = len;
-        self.release_if_empty(stock);
+        self.release_if_empty(pool);
         *self = std::mem::replace(source, rest);
     }
 
     /// Makes room for `total` bytes, those that are held included.
     #[inline]
-    pub fn reserve(&mut self, stock: &mut Stock, total: usize) {
+    pub fn reserve(&mut self, pool: &mut BufferPool, total: usize) {
         if total <= self.capacity() {
             return;
         }
         if self.buffer.bytes.is_empty() {
-            self.borrow(stock, total);
+            self.borrow(pool, total);
         } else {
-            self.grow(stock, total);
+            self.grow(pool, total);
         }
     }
 
-    fn borrow(&mut self, stock: &mut Stock, total: usize) {
-        self.buffer = stock.lend(total);
+    fn borrow(&mut self, pool: &mut BufferPool, total: usize) {
+        self.buffer = pool.acquire(total);
         self.head = self.buffer.start;
     }
 
     #[cold]
-    fn grow(&mut self, stock: &mut Stock, total: usize) {
-        let mut buffer = stock.lend(total);
+    fn grow(&mut self, pool: &mut BufferPool, total: usize) {
+        let mut buffer = pool.acquire(total);
         let (first, second) = self.pieces(0..self.len);
         let room = &mut buffer.bytes[buffer.start..];
         room[..first.len()].copy_from_slice(first);
         room[first.len()..self.len].copy_from_slice(second);
         self.head = buffer.start;
-        stock.give_back(std::mem::replace(&mut self.buffer, buffer));
+        pool.release(std::mem::replace(&mut self.buffer, buffer));
     }
 
     /// Gives the buffer back when nothing is held.
     #[inline]
-    pub fn release_if_empty(&mut self, stock: &mut Stock) {
+    pub fn release_if_empty(&mut self, pool: &mut BufferPool) {
         if self.len == 0 && !self.buffer.bytes.is_empty() {
-            stock.give_back(std::mem::take(&mut self.buffer));
+            pool.release(std::mem::take(&mut self.buffer));
             self.head = 0;
         }
     }
@@ -298,7 +298,7 @@ mod tests {
     /// The ring against a queue of bytes, over a long run of random operations.
     #[test]
     fn it_holds_what_a_plain_queue_holds() {
-        let mut stock = Stock::new(1 << 20);
+        let mut pool = BufferPool::new(1 << 20);
         let mut ring = RingBuf::new();
         let mut oracle = VecDeque::new();
         let mut seed = 1u64;
@@ -310,12 +310,12 @@ mod tests {
             let source: Vec<u8> = (0..next(40)).map(|_| next(7) as u8).collect();
             match next(4) {
                 0 => {
-                    ring.extend(&mut stock, &source);
+                    ring.extend(&mut pool, &source);
                     oracle.extend(source);
                 }
                 1 => {
                     let room = ring.len() + source.len();
-                    ring.reserve(&mut stock, room);
+                    ring.reserve(&mut pool, room);
                     let mut left = &source[..];
                     for piece in &mut ring.spare() {
                         let count = piece.len().min(left.len());
@@ -329,7 +329,7 @@ mod tests {
                     let count = next(60).min(oracle.len());
                     ring.consume(count);
                     oracle.drain(..count);
-                    ring.release_if_empty(&mut stock);
+                    ring.release_if_empty(&mut pool);
                 }
             }
             let expected: Vec<u8> = oracle.iter().copied().collect();
@@ -347,27 +347,27 @@ mod tests {
     /// Messages of all sizes from one ring to another, those that are copied and those that move.
     #[test]
     fn messages_arrive_whole_whether_they_are_copied_or_moved() {
-        let mut stock = Stock::new(1 << 20);
+        let mut pool = BufferPool::new(1 << 20);
         let (mut source, mut target) = (RingBuf::new(), RingBuf::new());
         let mut moved = 0;
         for size in (0..4 * MOVED_BYTES_MIN).step_by(4_099) {
             for (before, behind) in [(0, 0), (0, 7), (7, 0), (0, 3 * size), (size + 9, 1)] {
                 let message: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
                 let rest = vec![b'r'; behind];
-                source.extend(&mut stock, &vec![b'o'; before]);
-                source.extend(&mut stock, &message);
-                source.extend(&mut stock, &rest);
+                source.extend(&mut pool, &vec![b'o'; before]);
+                source.extend(&mut pool, &message);
+                source.extend(&mut pool, &rest);
                 let first = source.front().as_ptr();
-                target.take_from(&mut stock, &mut source, before);
+                target.take_from(&mut pool, &mut source, before);
                 target.clear();
-                target.take_from(&mut stock, &mut source, size);
+                target.take_from(&mut pool, &mut source, size);
                 moved += usize::from(target.front().as_ptr() == first);
                 assert_eq!((held(&target), held(&source)), (message, rest));
                 for ring in [&mut source, &mut target] {
                     ring.clear();
-                    ring.release_if_empty(&mut stock);
+                    ring.release_if_empty(&mut pool);
                 }
-                assert_eq!(stock.lent(), 0);
+                assert_eq!(pool.in_use(), 0);
             }
         }
         assert!(moved > 20, "{moved}");
@@ -375,12 +375,12 @@ mod tests {
 
     #[test]
     fn an_empty_ring_holds_no_memory() {
-        let mut stock = Stock::new(1 << 20);
+        let mut pool = BufferPool::new(1 << 20);
         let mut ring = RingBuf::new();
-        ring.extend(&mut stock, b"abc");
+        ring.extend(&mut pool, b"abc");
         ring.consume(3);
-        ring.release_if_empty(&mut stock);
-        assert_eq!((ring.capacity(), stock.lent()), (0, 0));
+        ring.release_if_empty(&mut pool);
+        assert_eq!((ring.capacity(), pool.in_use()), (0, 0));
         assert_eq!(ring.pieces(0..0), (&b""[..], &b""[..]));
         assert_eq!(ring.find(b'a', 0), None);
     }

@@ -8,10 +8,10 @@ use super::close::Close;
 use super::kind::Kind;
 use super::link::Link;
 use super::replies::{Dropped, Slot};
+use crate::buffer::BufferPool;
 use crate::memcache::line::Verb;
 use crate::memcache::reply::{Form, Reply, Word};
 use crate::stats::Counters;
-use crate::stock::Stock;
 use std::borrow::Cow;
 
 /// Why a request failed.
@@ -63,25 +63,25 @@ pub(super) fn accept<S>(
     asked: &Asked,
     backend: &mut Backend,
     clients: &mut Clients<S>,
-    stock: &mut Stock,
+    buffers: &mut BufferPool,
 ) -> Result<(), Close> {
     if asked.kind.is_get() && reply.form == Form::Hit {
-        return accept_hit(link, reply, asked, clients, stock);
+        return accept_hit(link, reply, asked, clients, buffers);
     }
     if !asked.kind.suits(reply.form) {
         return Err(Close::Malformed);
     }
     if let Kind::Again(_) = asked.kind {
-        return accept_again(link, reply, asked, &backend.policy, clients, stock);
+        return accept_again(link, reply, asked, &backend.policy, clients, buffers);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.counters.answered(asked.kind, reply.form);
         match told(asked, reply, &backend.policy, &link.input) {
             Some(slot) => {
                 clients.saw(client, reply.len);
-                clients.answer(client, asked.place, slot, stock);
+                clients.answer(client, asked.place, slot, buffers);
             }
-            None => give(link, reply, asked, client, clients, stock),
+            None => give(link, reply, asked, client, clients, buffers),
         }
     }
     link.answered();
@@ -101,17 +101,17 @@ fn accept_hit<S>(
     reply: &Reply,
     asked: &Asked,
     clients: &mut Clients<S>,
-    stock: &mut Stock,
+    buffers: &mut BufferPool,
 ) -> Result<(), Close> {
     if let (Some(client), 0) = (asked.client, link.late) {
         if matches!(asked.kind, Kind::Again(_)) {
             let value = Some((&link.input, reply.len - b"END\r\n".len()));
-            clients.resume(client, value, None, stock);
+            clients.resume(client, value, None, buffers);
         } else {
             if let Kind::Get(verb) = asked.kind {
                 clients.counters.hit(verb, 1);
             }
-            give(link, reply, asked, client, clients, stock);
+            give(link, reply, asked, client, clients, buffers);
         }
     }
     link.answered();
@@ -125,12 +125,12 @@ fn accept_again<S>(
     asked: &Asked,
     policy: &Policy,
     clients: &mut Clients<S>,
-    stock: &mut Stock,
+    buffers: &mut BufferPool,
 ) -> Result<(), Close> {
     if let (Some(client), 0) = (asked.client, link.late) {
         let failed = matches!(reply.form, Form::Line(_)) && !policy.failed_get_is_miss;
         let failure = failed.then(|| Cow::Owned(link.text(0..reply.len)));
-        clients.resume(client, None, failure, stock);
+        clients.resume(client, None, failure, buffers);
     }
     link.answered();
     Ok(())
@@ -145,10 +145,10 @@ fn give<S>(
     asked: &Asked,
     client: ClientId,
     clients: &mut Clients<S>,
-    stock: &mut Stock,
+    buffers: &mut BufferPool,
 ) {
     let is_value = matches!(reply.form, Form::Hit | Form::Line(Word::MetaValue));
-    if clients.answer_from(client, asked, &mut link.input, reply.len, is_value, stock) {
+    if clients.answer_from(client, asked, &mut link.input, reply.len, is_value, buffers) {
         return;
     }
     let slot = if asked.repeats() {
@@ -164,7 +164,7 @@ fn give<S>(
     } else {
         Slot::Text(Failure::NoRoom.text())
     };
-    clients.answer(client, asked.place, slot, stock);
+    clients.answer(client, asked.place, slot, buffers);
 }
 
 /// What the client is told in place of the reply; None when it is the reply itself.
@@ -194,22 +194,22 @@ pub(super) fn fail<S>(
     failure: Failure,
     policy: &Policy,
     clients: &mut Clients<S>,
-    stock: &mut Stock,
+    buffers: &mut BufferPool,
 ) {
     if let Some(client) = asked.client {
         clients.counters.requests_failed += 1;
         let text = || (!failure.is_miss(policy)).then(|| Cow::Borrowed(failure.text()));
         if let Kind::Part(_) = asked.kind {
-            return clients.finish_part(client, asked.place, asked.part, text(), stock);
+            return clients.finish_part(client, asked.place, asked.part, text(), buffers);
         }
         if let Kind::Again(_) = asked.kind {
-            return clients.resume(client, None, text(), stock);
+            return clients.resume(client, None, text(), buffers);
         }
         clients.answer(
             client,
             asked.place,
             failed(asked.kind, asked.quiet, failure, policy),
-            stock,
+            buffers,
         );
     }
 }

@@ -8,10 +8,10 @@ use super::limits::{
     SURPRISE, TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
+use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
 use crate::memcache::line::Request;
 use crate::memcache::request::RequestParser;
-use crate::stock::Stock;
 use crate::time::Time;
 
 pub use super::ids::ClientId;
@@ -268,10 +268,10 @@ impl<S> Client<S> {
     }
 
     /// Takes no more from it.
-    pub(super) fn stop_reading(&mut self, stock: &mut Stock) {
+    pub(super) fn stop_reading(&mut self, buffers: &mut BufferPool) {
         self.reading = Reading::Over;
         self.gathering = None;
         self.input.clear();
-        self.input.release_if_empty(stock);
+        self.input.release_if_empty(buffers);
     }
 }

@@ -8,9 +8,9 @@ use super::limits::{
     COMPANY, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX, PLACES_MAX, PLACES_MAX_IN_COMPANY,
 };
 use super::replies::Slot;
+use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
 use crate::stats::Counters;
-use crate::stock::Stock;
 use crate::table::Table;
 use crate::time::Time;
 use std::borrow::Cow;
@@ -112,13 +112,17 @@ impl<S> Clients<S> {
     }
 
     /// The socket and the ring to fill from it, when there is something to read and it may be.
-    pub(super) fn fillable(&mut self, id: ClientId, stock: &mut Stock) -> Option<Fillable<'_, S>> {
+    pub(super) fn fillable(
+        &mut self,
+        id: ClientId,
+        buffers: &mut BufferPool,
+    ) -> Option<Fillable<'_, S>> {
         let client = self.table.get_mut(id)?;
         let may_send = client.reading == Reading::Open && client.may_ask();
         if !client.readiness.readable || !may_send {
             return None;
         }
-        client.input.reserve(stock, client.room_wanted());
+        client.input.reserve(buffers, client.room_wanted());
         let Client { socket, input, readiness, .. } = client;
         Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
     }
@@ -133,7 +137,7 @@ impl<S> Clients<S> {
         source: &mut RingBuf,
         len: usize,
         is_value: bool,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) -> bool {
         let Some(client) = self.table.get_mut(id) else {
             return true;
@@ -143,7 +147,7 @@ impl<S> Clients<S> {
             return false;
         }
         let before = client.replies.held();
-        client.replies.fulfil_from(asked.place, source, len, &mut client.output, stock);
+        client.replies.fulfil_from(asked.place, source, len, &mut client.output, buffers);
         self.held = self.held + client.replies.held() - before;
         mark(&mut client.dirty, id, &mut self.dirty);
         self.spare.take_all(&mut client.replies.done);
@@ -171,14 +175,14 @@ impl<S> Clients<S> {
         place: Place,
         part: u16,
         failure: Option<Cow<'static, [u8]>>,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) {
         if let Some(client) = self.table.get_mut(id)
             && let Some(gather) = client.replies.gather(place)
         {
             gather.finish(part, failure);
             let before = client.replies.held();
-            client.replies.settle_at(place, &mut client.output, stock);
+            client.replies.settle_at(place, &mut client.output, buffers);
             self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
             self.spare.take_all(&mut client.replies.done);
@@ -200,11 +204,11 @@ impl<S> Clients<S> {
         id: ClientId,
         value: Option<(&RingBuf, usize)>,
         failure: Option<Cow<'static, [u8]>>,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) {
         if let Some(client) = self.table.get_mut(id) {
             let before = client.replies.held();
-            client.replies.resume(value, failure, &mut client.output, stock);
+            client.replies.resume(value, failure, &mut client.output, buffers);
             self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
             self.spare.take_all(&mut client.replies.done);
@@ -217,10 +221,15 @@ impl<S> Clients<S> {
     }
 
     /// Reserves a place for a gathering whose parts have been sent.
-    pub(super) fn expect_all(&mut self, id: ClientId, gather: Box<Gather>, stock: &mut Stock) {
+    pub(super) fn expect_all(
+        &mut self,
+        id: ClientId,
+        gather: Box<Gather>,
+        buffers: &mut BufferPool,
+    ) {
         if let Some(client) = self.table.get_mut(id) {
             let place = client.replies.expect_all(gather);
-            client.replies.settle_at(place, &mut client.output, stock);
+            client.replies.settle_at(place, &mut client.output, buffers);
             mark(&mut client.dirty, id, &mut self.dirty);
             self.spare.take_all(&mut client.replies.done);
         }
@@ -239,10 +248,16 @@ impl<S> Clients<S> {
     }
 
     /// Puts a reply into its place, unless the client is gone.
-    pub(super) fn answer(&mut self, id: ClientId, place: Place, reply: Slot, stock: &mut Stock) {
+    pub(super) fn answer(
+        &mut self,
+        id: ClientId,
+        place: Place,
+        reply: Slot,
+        buffers: &mut BufferPool,
+    ) {
         if let Some(client) = self.table.get_mut(id) {
             let before = client.replies.held();
-            client.replies.fulfil(place, reply, &mut client.output, stock);
+            client.replies.fulfil(place, reply, &mut client.output, buffers);
             self.held = self.held + client.replies.held() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
             self.spare.take_all(&mut client.replies.done);

@@ -8,10 +8,10 @@
 use super::close::Close;
 use super::ids::LinkId;
 use super::limits::BATCH_BYTES_MAX;
+use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
 use crate::memcache::line::Verb;
 use crate::memcache::reply;
-use crate::stock::Stock;
 use std::borrow::Cow;
 
 /// A backend that has no part yet.
@@ -180,14 +180,14 @@ impl Gather {
     pub(super) fn leave(
         &mut self,
         output: &mut RingBuf,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
         failure: &mut Option<Cow<'static, [u8]>>,
     ) -> bool {
         if self.waiting > 0 || self.asked_again {
             return false;
         }
         for part in &self.order[self.left..] {
-            if !self.parts[usize::from(*part)].leave_one(output, stock) {
+            if !self.parts[usize::from(*part)].leave_one(output, buffers) {
                 return false;
             }
             self.left += 1;
@@ -295,7 +295,7 @@ impl Part {
 
     /// Lets the next key leave, which may be a miss. Returns false when its value was dropped.
     #[inline]
-    fn leave_one(&mut self, output: &mut RingBuf, stock: &mut Stock) -> bool {
+    fn leave_one(&mut self, output: &mut RingBuf, buffers: &mut BufferPool) -> bool {
         let (key, block, start) = self.left;
         if let Some(found) = self.blocks.get(block)
             && found.key == key
@@ -303,7 +303,7 @@ impl Part {
             if found.dropped {
                 return false;
             }
-            output.extend(stock, &self.bytes[start..found.end as usize]);
+            output.extend(buffers, &self.bytes[start..found.end as usize]);
             self.pass_block();
         }
         self.left.0 += 1;

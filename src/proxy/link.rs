@@ -6,10 +6,10 @@ use super::close::Close;
 use super::limits::{
     ANNOUNCED_BYTES_MAX, IN_FLIGHT_KEPT, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS,
 };
+use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
 use crate::memcache::line::{Line, Request};
 use crate::memcache::reply::ReplyParser;
-use crate::stock::Stock;
 use crate::time::Time;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -109,20 +109,20 @@ impl<S> Link<S> {
     }
 
     /// Writes a request, and notes it.
-    pub(super) fn ask(&mut self, asked: Asked, pieces: [&[u8]; 3], stock: &mut Stock) {
+    pub(super) fn ask(&mut self, asked: Asked, pieces: [&[u8]; 3], buffers: &mut BufferPool) {
         let before = self.output.len();
         for piece in pieces {
-            self.output.extend(stock, piece);
+            self.output.extend(buffers, piece);
         }
         self.asked(asked, before);
     }
 
     /// Keeps the line of a request that is about to be noted. Returns how long what is kept is:
     /// nothing of a line that is too long.
-    pub(super) fn keep(&mut self, line: &[u8], stock: &mut Stock) -> u8 {
+    pub(super) fn keep(&mut self, line: &[u8], buffers: &mut BufferPool) -> u8 {
         let kept = u8::try_from(line.len()).unwrap_or(0);
         if kept > 0 {
-            self.lines.extend(stock, line);
+            self.lines.extend(buffers, line);
         }
         kept
     }
@@ -141,9 +141,9 @@ impl<S> Link<S> {
 
     /// Gives back the memory that nothing needs.
     #[inline]
-    pub(super) fn rest(&mut self, stock: &mut Stock) {
-        self.input.release_if_empty(stock);
-        self.lines.release_if_empty(stock);
+    pub(super) fn rest(&mut self, buffers: &mut BufferPool) {
+        self.input.release_if_empty(buffers);
+        self.lines.release_if_empty(buffers);
         if self.in_flight.is_empty() && self.in_flight.capacity() > IN_FLIGHT_KEPT {
             self.in_flight = VecDeque::new();
         }
@@ -163,7 +163,7 @@ impl<S> Link<S> {
     /// Leaves the requests that were never written to the socket to the link that comes in place of
     /// this one, once: those that were moved before have had their chance, and nobody waits for
     /// those that are late.
-    pub(super) fn leave_unsent(&mut self, to: &mut Self, stock: &mut Stock) {
+    pub(super) fn leave_unsent(&mut self, to: &mut Self, buffers: &mut BufferPool) {
         let first = (self.in_flight.len() - self.unsent()).max(self.late).max(self.moved);
         let (mut bytes, mut kept) = (0, 0);
         for asked in self.in_flight.drain(first..) {
@@ -173,9 +173,9 @@ impl<S> Link<S> {
             to.moved += 1;
         }
         self.output.consume(self.output.len() - bytes);
-        to.output.take_from(stock, &mut self.output, bytes);
+        to.output.take_from(buffers, &mut self.output, bytes);
         self.lines.consume(self.lines.len() - kept);
-        to.lines.take_from(stock, &mut self.lines, kept);
+        to.lines.take_from(buffers, &mut self.lines, kept);
     }
 
     /// Bytes of the input.
@@ -213,11 +213,11 @@ impl<S> Link<S> {
     }
 
     /// The socket and the ring to fill from it, when there is something to read.
-    pub(super) fn fillable(&mut self, stock: &mut Stock) -> Option<Fillable<'_, S>> {
+    pub(super) fn fillable(&mut self, buffers: &mut BufferPool) -> Option<Fillable<'_, S>> {
         if !self.readiness.readable || self.stage != Stage::Open {
             return None;
         }
-        self.input.reserve(stock, self.room_wanted());
+        self.input.reserve(buffers, self.room_wanted());
         let Self { socket, input, readiness, bytes_read: bytes, .. } = self;
         Some(Fillable { socket: socket.as_mut()?, input, readiness, bytes })
     }
@@ -252,36 +252,41 @@ impl<S> Link<S> {
         head: &[u8],
         input: &RingBuf,
         request: &Request,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) {
-        self.output.extend(stock, head);
-        self.output.extend(stock, b"\r\n");
-        self.output.extend_from(stock, input, request.line_len..request.len);
+        self.output.extend(buffers, head);
+        self.output.extend(buffers, b"\r\n");
+        self.output.extend_from(buffers, input, request.line_len..request.len);
     }
 
     /// Writes the request at the head of `input` to the output, without what the backend need not
     /// see; `input` loses it.
     #[inline]
-    pub(super) fn take_over(&mut self, input: &mut RingBuf, request: &Request, stock: &mut Stock) {
+    pub(super) fn take_over(
+        &mut self,
+        input: &mut RingBuf,
+        request: &Request,
+        buffers: &mut BufferPool,
+    ) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
         let whole = cut.is_empty() && tail.is_empty();
         if head + 2 == *line_len && input.byte(*head) == b'\r' && whole {
-            return self.output.take_from(stock, input, *len);
+            return self.output.take_from(buffers, input, *len);
         }
-        self.forward(input, request, stock);
+        self.forward(input, request, buffers);
         input.consume(*len);
     }
 
     /// Writes a request to the output, without what the backend need not see.
-    pub(super) fn forward(&mut self, input: &RingBuf, request: &Request, stock: &mut Stock) {
+    pub(super) fn forward(&mut self, input: &RingBuf, request: &Request, buffers: &mut BufferPool) {
         let Request { line, line_len, len } = request;
         let Line { head, tail, cut, .. } = line;
-        self.output.extend_from(stock, input, 0..cut.start);
-        self.output.extend_from(stock, input, cut.end..*head);
-        self.output.extend(stock, tail);
-        self.output.extend(stock, b"\r\n");
-        self.output.extend_from(stock, input, *line_len..*len);
+        self.output.extend_from(buffers, input, 0..cut.start);
+        self.output.extend_from(buffers, input, cut.end..*head);
+        self.output.extend(buffers, tail);
+        self.output.extend(buffers, b"\r\n");
+        self.output.extend_from(buffers, input, *line_len..*len);
     }
 
     /// Whether requests that can wait have to.

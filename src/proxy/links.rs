@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::limits::{LINK_BYTES_MODEST, LINK_PAUSE};
 use super::link::{Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
-use crate::stock::Stock;
+use crate::buffer::BufferPool;
 use crate::table::Table;
 use crate::time::Time;
 use log::{info, warn};
@@ -270,7 +270,7 @@ impl<S> Links<S> {
     }
 
     /// Leaves what was never written to a link that is gone to the one that comes in its place.
-    pub(super) fn move_unsent(&mut self, gone: &mut Link<S>, now: Time, stock: &mut Stock) {
+    pub(super) fn move_unsent(&mut self, gone: &mut Link<S>, now: Time, buffers: &mut BufferPool) {
         let backend = gone.backend;
         let Role::Lane(lane) = gone.role else {
             return;
@@ -281,7 +281,7 @@ impl<S> Links<S> {
         let next = self.backends[backend].lanes[lane];
         let id = next.unwrap_or_else(|| self.open(backend, gone.role, now));
         if let Some(link) = self.table.get_mut(id) {
-            gone.leave_unsent(link, stock);
+            gone.leave_unsent(link, buffers);
             self.set_timer(id);
         }
     }
@@ -311,7 +311,7 @@ impl<S> Links<S> {
     }
 
     /// The backend's timer fired: it is probed, or gets the links that it lacks.
-    pub(super) fn wake_backend(&mut self, backend: usize, now: Time, stock: &mut Stock) {
+    pub(super) fn wake_backend(&mut self, backend: usize, now: Time, buffers: &mut BufferPool) {
         let to = &self.backends[backend];
         match to.health {
             _ if self.stopping => {}
@@ -320,7 +320,7 @@ impl<S> Links<S> {
                 let id = self.open(backend, Role::Probe, now);
                 if let Some(link) = self.asking(id, now) {
                     let probe = [&b"version"[..], b"", b"\r\n"];
-                    link.ask(Asked::nobody(Kind::Probe, now), probe, stock);
+                    link.ask(Asked::nobody(Kind::Probe, now), probe, buffers);
                 }
             }
             Health::Down { .. } => {}

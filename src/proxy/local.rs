@@ -57,7 +57,7 @@ impl<S> Proxy<S> {
     /// Sends a request to all backends of the pool; the client gets one answer, when all have
     /// answered, and an error if there was one.
     fn broadcast(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
-        let Self { clients, links, pools, stock, .. } = self;
+        let Self { clients, links, pools, buffers, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
@@ -71,13 +71,13 @@ impl<S> Proxy<S> {
             match links.way(backend, client.lane, now) {
                 Way::Open(_, link) | Way::Full(link) => {
                     let before = link.output.len();
-                    link.forward(&client.input, request, stock);
+                    link.forward(&client.input, request, buffers);
                     link.asked(Asked::new(id, place, Kind::Broadcast, false, now), before);
                 }
                 Way::Down => {
                     let policy = &links.backends[backend].policy;
                     let reply = answer::failed(Kind::Broadcast, false, Failure::Down, policy);
-                    client.replies.fulfil(place, reply, &mut client.output, stock);
+                    client.replies.fulfil(place, reply, &mut client.output, buffers);
                 }
             }
         }
@@ -92,7 +92,7 @@ impl<S> Proxy<S> {
     /// A value was refused for its size. What it was to replace must not stay: memcached drops it
     /// too, so that nobody reads what its writer believes to be gone.
     pub(super) fn forget(&mut self, id: ClientId, request: &Request, now: Time) {
-        let Self { clients, links, pools, stock, scratch, .. } = self;
+        let Self { clients, links, pools, buffers, scratch, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return;
         };
@@ -112,7 +112,7 @@ impl<S> Proxy<S> {
         let backend =
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
         if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
-            link.ask(Asked::nobody(kind, now), [before, key, after], stock);
+            link.ask(Asked::nobody(kind, now), [before, key, after], buffers);
         }
         client.input.consume(request.line_len);
     }
@@ -132,7 +132,7 @@ impl<S> Proxy<S> {
     pub(super) fn answer_here(&mut self, id: ClientId, reply: Slot) {
         if let Some(client) = self.clients.get_mut(id) {
             let place = client.replies.expect();
-            self.clients.answer(id, place, reply, &mut self.stock);
+            self.clients.answer(id, place, reply, &mut self.buffers);
         }
     }
 
@@ -140,7 +140,7 @@ impl<S> Proxy<S> {
     pub(super) fn end_reading(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(id) {
             client.reading = Reading::Over;
-            client.stop_reading(&mut self.stock);
+            client.stop_reading(&mut self.buffers);
             self.clients.mark_dirty(id);
         }
     }
@@ -197,7 +197,7 @@ impl<S> Proxy<S> {
             text.line(name, value);
         }
         text.line("threads", 1);
-        text.line("buffer_bytes", self.stock.lent());
+        text.line("buffer_bytes", self.buffers.in_use());
         let up = self.links.backends.iter().filter(|backend| backend.is_up()).count();
         text.line("backends", self.links.backends.len());
         text.line("backends_up", up);

@@ -15,10 +15,10 @@ use super::links::Way;
 use super::local::Next;
 use super::pool::{Route, route};
 use super::replies::Slot;
+use crate::buffer::BufferPool;
 use crate::memcache::line::Request;
 use crate::memcache::reply::{Form, Reply};
 use crate::memcache::words::Words;
-use crate::stock::Stock;
 use crate::time::Time;
 use std::borrow::Cow;
 
@@ -92,7 +92,7 @@ impl<S> Proxy<S> {
 
     /// Writes the parts to their links.
     fn send(&mut self, id: ClientId, request: &Request, mut gather: Box<Gather>, now: Time) {
-        let Self { clients, links, stock, scratch, part_of, about, .. } = self;
+        let Self { clients, links, buffers, scratch, part_of, about, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return;
         };
@@ -114,11 +114,11 @@ impl<S> Proxy<S> {
                 part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.verb, ttl, now));
             let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
             let pieces = [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"];
-            link.ask(asked, pieces, stock);
+            link.ask(asked, pieces, buffers);
         }
         gather.sent();
         clients.counters.requests_failed += failed;
-        clients.expect_all(id, gather, stock);
+        clients.expect_all(id, gather, buffers);
     }
 }
 
@@ -167,7 +167,7 @@ pub(super) fn accept_part<S>(
     asked: &Asked,
     backend: &Backend,
     clients: &mut Clients<S>,
-    stock: &mut Stock,
+    buffers: &mut BufferPool,
     scratch: &mut Vec<u8>,
 ) -> Result<(), Close> {
     if !asked.kind.suits(reply.form) {
@@ -181,7 +181,7 @@ pub(super) fn accept_part<S>(
         clients.count_misses(client, asked.place, asked.part);
         let failed = matches!(reply.form, Form::Line(_)) && !backend.policy.failed_get_is_miss;
         let failure = failed.then(|| link.text(0..reply.len)).map(Cow::Owned);
-        clients.finish_part(client, asked.place, asked.part, failure, stock);
+        clients.finish_part(client, asked.place, asked.part, failure, buffers);
     }
     link.answered();
     Ok(())

@@ -37,12 +37,12 @@ pub use backend::Policy;
 pub use client::Limits;
 pub use pool::OnDown;
 
+use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
 use crate::fingerprint::Fingerprints;
 use crate::memcache::expiry;
 use crate::memcache::line::{Line, Request, Verb};
 use crate::placement::{BuildError, Node, Scheme};
-use crate::stock::Stock;
 use crate::time::Time;
 use backend::Backend;
 use client::{Client, ClientId, Fillable, Reading};
@@ -125,7 +125,7 @@ pub struct Proxy<S> {
     clients: Clients<S>,
     links: Links<S>,
     pools: Vec<Pool>,
-    stock: Stock,
+    buffers: BufferPool,
     /// Where a line is put together that wraps around the end of its ring.
     scratch: Vec<u8>,
     about: About,
@@ -168,7 +168,7 @@ impl<S> Proxy<S> {
             clients: Clients::new(),
             links,
             pools,
-            stock: Stock::new(SPARE_BYTES_MAX),
+            buffers: BufferPool::new(SPARE_BYTES_MAX),
             scratch: Vec::new(),
             about,
             next_lane: 0,
@@ -215,7 +215,7 @@ impl<S> Proxy<S> {
 
     /// Bytes of the buffers that connections hold at the moment.
     pub fn lent_bytes(&self) -> usize {
-        self.stock.lent()
+        self.buffers.in_use()
     }
 
     /// What the proxy holds at the moment.
@@ -223,7 +223,7 @@ impl<S> Proxy<S> {
         Holdings {
             clients: self.clients.len(),
             links: self.links.len(),
-            lent_bytes: self.stock.lent(),
+            lent_bytes: self.buffers.in_use(),
             held_bytes: self.clients.held(),
             timers: self.links.timers.len(),
         }
@@ -236,12 +236,12 @@ impl<S> Proxy<S> {
 
     /// The client's socket and the ring to fill from it, when it may send more.
     pub fn client_to_fill(&mut self, id: ClientId) -> Option<Fillable<'_, S>> {
-        self.clients.fillable(id, &mut self.stock)
+        self.clients.fillable(id, &mut self.buffers)
     }
 
     /// The link's socket and the ring to fill from it.
     pub fn link_to_fill(&mut self, id: LinkId) -> Option<Fillable<'_, S>> {
-        self.links.get_mut(id)?.fillable(&mut self.stock)
+        self.links.get_mut(id)?.fillable(&mut self.buffers)
     }
 
     /// The client will send no more; what it sent is still answered.
@@ -261,7 +261,7 @@ impl<S> Proxy<S> {
             self.pools[client.pool].clients -= 1;
             for ring in [&mut client.input, &mut client.output] {
                 ring.clear();
-                ring.release_if_empty(&mut self.stock);
+                ring.release_if_empty(&mut self.buffers);
             }
             self.links.closed.push(client.socket);
         }

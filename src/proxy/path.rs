@@ -59,12 +59,12 @@ impl<S> Proxy<S> {
 
     /// Takes up one request.
     fn take_up(&mut self, id: ClientId, now: Time) -> Next {
-        let Self { clients, stock, scratch, .. } = self;
+        let Self { clients, buffers, scratch, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
         if client.input.is_empty() {
-            client.input.release_if_empty(stock);
+            client.input.release_if_empty(buffers);
             client.wanted = 1;
             if client.is_behind() {
                 clients.queue(id);
@@ -122,7 +122,7 @@ impl<S> Proxy<S> {
     /// Sends a request of one key to its backend.
     #[inline]
     fn forward(&mut self, id: ClientId, request: &Request, kind: Kind, now: Time) -> Next {
-        let Self { clients, links, pools, stock, scratch, prints, .. } = self;
+        let Self { clients, links, pools, buffers, scratch, prints, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
@@ -145,13 +145,13 @@ impl<S> Proxy<S> {
             Way::Open(_, link) if !lacking => {
                 let place = client.replies.expect();
                 let print = if kind.is_get() { prints.of(key) } else { 0 };
-                let kept = if request.line.repeats { link.keep(line, stock) } else { 0 };
+                let kept = if request.line.repeats { link.keep(line, buffers) } else { 0 };
                 let before = link.output.len();
                 match ttl {
-                    None => link.take_over(&mut client.input, request, stock),
+                    None => link.take_over(&mut client.input, request, buffers),
                     Some(ttl) => {
                         let head = self.about.capped(&client.input, request, ttl, now);
-                        link.forward_as(&head, &client.input, request, stock);
+                        link.forward_as(&head, &client.input, request, buffers);
                         client.input.consume(request.len);
                     }
                 }
@@ -176,7 +176,7 @@ impl<S> Proxy<S> {
     /// A value was dropped because its client had no room for it, and now its turn has come. If the
     /// client has asked for changes since, what it would read now is not what it asked for.
     pub(super) fn ask_again(&mut self, id: ClientId, now: Time) {
-        let Self { clients, links, pools, stock, prints, .. } = self;
+        let Self { clients, links, pools, buffers, prints, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return;
         };
@@ -189,7 +189,7 @@ impl<S> Proxy<S> {
         let line = match grammar::understand(&text, true) {
             Verdict::Ask(line) if !client.has_written_since(place) => line,
             Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Swallow { .. } => {
-                return answer::fail(&asked, Failure::NoRoom, &policy, clients, stock);
+                return answer::fail(&asked, Failure::NoRoom, &policy, clients, buffers);
             }
         };
         let key = &text[line.key.clone()];
@@ -197,12 +197,12 @@ impl<S> Proxy<S> {
             placed_by(&line, key, |key| route(pools, client.pool, &links.backends, key));
         match links.way(backend, client.lane, now) {
             Way::Open(_, link) | Way::Full(link) => {
-                let kept = if line.repeats { link.keep(&text, stock) } else { 0 };
+                let kept = if line.repeats { link.keep(&text, buffers) } else { 0 };
                 let asked = Asked { print: prints.of(key), kept, ..asked };
                 let pieces = [&text[..line.cut.start], &text[line.cut.end..], b"\r\n"];
-                link.ask(asked, pieces, stock);
+                link.ask(asked, pieces, buffers);
             }
-            Way::Down => answer::fail(&asked, Failure::Down, &policy, clients, stock),
+            Way::Down => answer::fail(&asked, Failure::Down, &policy, clients, buffers),
         }
     }
 
@@ -220,7 +220,7 @@ impl<S> Proxy<S> {
     }
 
     fn take_replies(&mut self, id: LinkId, now: Time) -> Result<Heard, Close> {
-        let Self { clients, links, stock, scratch, prints, .. } = self;
+        let Self { clients, links, buffers, scratch, prints, .. } = self;
         let Some((link, backend)) = links.hearing(id) else {
             return Ok(Heard::Replies);
         };
@@ -249,9 +249,9 @@ impl<S> Proxy<S> {
                 oldest.get_or_insert(asked.asked_at);
             }
             if is_part {
-                many::accept_part(link, &reply, &asked, backend, clients, stock, scratch)?;
+                many::accept_part(link, &reply, &asked, backend, clients, buffers, scratch)?;
             } else {
-                answer::accept(link, &reply, &asked, backend, clients, stock)?;
+                answer::accept(link, &reply, &asked, backend, clients, buffers)?;
             }
             link.input.consume(link.input.len() - rest);
             if asked.kind == Kind::Probe {
@@ -261,7 +261,7 @@ impl<S> Proxy<S> {
         if link.in_flight.is_empty() && !link.input.is_empty() {
             return Err(Close::Unsolicited);
         }
-        link.rest(stock);
+        link.rest(buffers);
         if let Some(asked_at) = oldest {
             backend.succeeded(now.since(asked_at));
         }
@@ -271,7 +271,7 @@ impl<S> Proxy<S> {
     /// Answers what has been in flight for too long; the late answers will be skipped. Returns
     /// whether there was any.
     pub(super) fn answer_late(&mut self, id: LinkId, now: Time) -> bool {
-        let Self { clients, links, stock, .. } = self;
+        let Self { clients, links, buffers, .. } = self;
         let Some((link, backend)) = links.hearing(id) else {
             return false;
         };
@@ -279,7 +279,7 @@ impl<S> Proxy<S> {
         while let Some(asked) = link.in_flight.get(link.late)
             && now.since(asked.asked_at) >= backend.policy.timeout
         {
-            answer::fail(asked, Failure::Late, &backend.policy, clients, stock);
+            answer::fail(asked, Failure::Late, &backend.policy, clients, buffers);
             link.late += 1;
         }
         backend.counters.timeouts += (link.late - before) as u64;
@@ -294,7 +294,7 @@ impl<S> Proxy<S> {
             return;
         };
         if link.stage == Stage::Open && why != Close::Memory {
-            self.links.move_unsent(&mut link, now, &mut self.stock);
+            self.links.move_unsent(&mut link, now, &mut self.buffers);
         }
         let failure = if link.stage != Stage::Open {
             Failure::Down
@@ -306,11 +306,11 @@ impl<S> Proxy<S> {
         let backend = &mut self.links.backends[link.backend];
         for asked in link.in_flight.iter().skip(link.late) {
             backend.counters.errors += 1;
-            answer::fail(asked, failure, &backend.policy, &mut self.clients, &mut self.stock);
+            answer::fail(asked, failure, &backend.policy, &mut self.clients, &mut self.buffers);
         }
         for ring in [&mut link.input, &mut link.output, &mut link.lines] {
             ring.clear();
-            ring.release_if_empty(&mut self.stock);
+            ring.release_if_empty(&mut self.buffers);
         }
         self.release_waiting();
     }

@@ -8,8 +8,8 @@ use super::gather::Gather;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
+use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
-use crate::stock::Stock;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
@@ -130,9 +130,14 @@ impl Replies {
     }
 
     /// A part of this place has come, or has failed.
-    pub(super) fn settle_at(&mut self, place: Place, output: &mut RingBuf, stock: &mut Stock) {
+    pub(super) fn settle_at(
+        &mut self,
+        place: Place,
+        output: &mut RingBuf,
+        buffers: &mut BufferPool,
+    ) {
         if place == self.first {
-            self.settle(output, stock);
+            self.settle(output, buffers);
         }
     }
 
@@ -150,16 +155,16 @@ impl Replies {
         source: &mut RingBuf,
         len: usize,
         output: &mut RingBuf,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) {
         if place == self.first {
-            output.take_from(stock, source, len);
+            output.take_from(buffers, source, len);
             self.take_first();
-            self.settle(output, stock);
+            self.settle(output, buffers);
             return;
         }
         let (start, end) = source.pieces(0..len);
-        let mut bytes = stock.aside();
+        let mut bytes = buffers.reply_buf();
         bytes.extend_from_slice(start);
         bytes.extend_from_slice(end);
         source.consume(len);
@@ -174,14 +179,14 @@ impl Replies {
         place: Place,
         reply: Slot,
         output: &mut RingBuf,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) {
         if let Slot::Bytes(bytes) = &reply {
             self.held += bytes.len();
         }
         *self.slot(place) = reply;
         if place == self.first {
-            self.settle(output, stock);
+            self.settle(output, buffers);
         }
     }
 
@@ -223,15 +228,15 @@ impl Replies {
         value: Option<(&RingBuf, usize)>,
         failure: Option<Cow<'static, [u8]>>,
         output: &mut RingBuf,
-        stock: &mut Stock,
+        buffers: &mut BufferPool,
     ) {
         if let Some((source, len)) = value {
-            output.extend_from(stock, source, 0..len);
+            output.extend_from(buffers, source, 0..len);
         }
         if let Some(Slot::Gather(gather)) = self.slots.front_mut() {
             gather.answered_again(failure);
         }
-        self.settle(output, stock);
+        self.settle(output, buffers);
     }
 
     /// How many replies are owed, each key counted.
@@ -263,19 +268,19 @@ impl Replies {
 
     /// Lets everything leave whose turn has come.
     #[inline]
-    fn settle(&mut self, output: &mut RingBuf, stock: &mut Stock) {
+    fn settle(&mut self, output: &mut RingBuf, buffers: &mut BufferPool) {
         loop {
             match self.slots.front_mut() {
                 None | Some(Slot::Waiting | Slot::Dropped(_)) => return,
                 Some(Slot::Gather(gather)) => {
-                    if !gather.leave(output, stock, &mut self.failure) {
+                    if !gather.leave(output, buffers, &mut self.failure) {
                         return;
                     }
                 }
                 Some(_) => {}
             }
             if let Some(slot) = self.take_first() {
-                self.leave(slot, output, stock);
+                self.leave(slot, output, buffers);
             }
         }
     }
@@ -286,14 +291,14 @@ impl Replies {
         self.slots.pop_front()
     }
 
-    fn leave(&mut self, slot: Slot, output: &mut RingBuf, stock: &mut Stock) {
+    fn leave(&mut self, slot: Slot, output: &mut RingBuf, buffers: &mut BufferPool) {
         match slot {
             Slot::Bytes(bytes) => {
-                output.extend(stock, &bytes);
+                output.extend(buffers, &bytes);
                 self.held -= bytes.len();
-                stock.put_aside(bytes);
+                buffers.recycle_reply_buf(bytes);
             }
-            Slot::Text(text) => output.extend(stock, text),
+            Slot::Text(text) => output.extend(buffers, text),
             Slot::Nothing | Slot::Waiting | Slot::Dropped(_) => {}
             Slot::Gather(gather) => {
                 self.held -= gather.held();
@@ -304,8 +309,8 @@ impl Replies {
                 self.failure.get_or_insert(text);
             }
             Slot::End(text) => match self.failure.take() {
-                Some(failure) if !text.is_empty() => output.extend(stock, &failure),
-                _ => output.extend(stock, text),
+                Some(failure) if !text.is_empty() => output.extend(buffers, &failure),
+                _ => output.extend(buffers, text),
             },
         }
     }

@@ -17,7 +17,7 @@ impl<S> Proxy<S> {
         while let Some(whom) = self.links.timers.take_due(now) {
             match whom {
                 Wake::Link(id) => self.expire_link(id, now),
-                Wake::Backend(backend) => self.links.wake_backend(backend, now, &mut self.stock),
+                Wake::Backend(backend) => self.links.wake_backend(backend, now, &mut self.buffers),
                 Wake::Client(id) => self.expire_client(id, now),
             }
         }
@@ -76,7 +76,7 @@ impl<S> Proxy<S> {
         match write(socket, &mut link.output) {
             Ok(all) => {
                 link.readiness.writable = all;
-                link.output.release_if_empty(&mut self.stock);
+                link.output.release_if_empty(&mut self.buffers);
                 if link.has_room() {
                     for client in link.waiting.drain(..) {
                         self.clients.unblock(client);
@@ -93,7 +93,7 @@ impl<S> Proxy<S> {
         now: Time,
         write: &mut impl FnMut(&mut S, &mut RingBuf) -> Result<bool, Close>,
     ) {
-        let Self { clients, stock, spare_queues, .. } = self;
+        let Self { clients, buffers, spare_queues, .. } = self;
         let Some((client, bytes)) = clients.leaving(id) else {
             return;
         };
@@ -107,7 +107,7 @@ impl<S> Proxy<S> {
         }
         let written = client.output.is_empty();
         if written {
-            client.output.release_if_empty(stock);
+            client.output.release_if_empty(buffers);
         }
         if client.replies.is_empty() {
             client.replies.rest(spare_queues);

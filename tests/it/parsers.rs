@@ -2,19 +2,19 @@
 //! that see everything at once.
 
 use nodeproxy::buffer::RingBuf;
+use nodeproxy::buffer::{BUFFER_BYTES_MIN, BufferPool};
 use nodeproxy::memcache::grammar;
 use nodeproxy::memcache::line::{Refusal, Verdict};
 use nodeproxy::memcache::reply::{Form, ReplyParser, Word};
 use nodeproxy::memcache::request::{RequestParser, Step};
-use nodeproxy::stock::{BUFFER_BYTES_MIN, Stock};
 
 const VALUE_BYTES_MAX: usize = 40;
 
 /// A ring whose next byte goes to `offset`, and that holds nothing.
-fn ring_at(offset: usize, stock: &mut Stock) -> RingBuf {
+fn ring_at(offset: usize, pool: &mut BufferPool) -> RingBuf {
     let mut ring = RingBuf::new();
-    ring.extend(stock, &vec![b'.'; offset]);
-    ring.extend(stock, b".");
+    ring.extend(pool, &vec![b'.'; offset]);
+    ring.extend(pool, b".");
     ring.consume(offset);
     ring
 }
@@ -29,15 +29,15 @@ type Meaning = Vec<(String, Vec<u8>)>;
 
 /// Delivers `bytes` in pieces of `size`, into a ring that starts at `offset`.
 fn requests(bytes: &[u8], size: usize, offset: usize) -> Meaning {
-    let mut stock = Stock::new(1 << 20);
-    let mut ring = ring_at(offset, &mut stock);
+    let mut pool = BufferPool::new(1 << 20);
+    let mut ring = ring_at(offset, &mut pool);
     let mut parser = RequestParser::new(VALUE_BYTES_MAX);
     let mut scratch = Vec::new();
     let mut meaning = Meaning::new();
     let mut skipped = Vec::new();
     let mut fresh = true;
     for piece in bytes.chunks(size) {
-        ring.extend(&mut stock, piece);
+        ring.extend(&mut pool, piece);
         if std::mem::take(&mut fresh) {
             ring.consume(1);
         }
@@ -158,7 +158,7 @@ fn a_request_cut_anywhere_is_not_taken_before_it_is_whole() {
 
 #[test]
 fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
-    let mut stock = Stock::new(1 << 20);
+    let mut pool = BufferPool::new(1 << 20);
     let mut scratch = Vec::new();
     for (start, length, endless) in [
         ("set ", 2048, false),
@@ -169,8 +169,8 @@ fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
         ("get ", (1 << 20) + 1, true),
     ] {
         let mut ring = RingBuf::new();
-        ring.extend(&mut stock, start.as_bytes());
-        ring.extend(&mut stock, &vec![b'k'; length - start.len()]);
+        ring.extend(&mut pool, start.as_bytes());
+        ring.extend(&mut pool, &vec![b'k'; length - start.len()]);
         let step = RequestParser::new(VALUE_BYTES_MAX).advance(&ring, &mut scratch);
         assert_eq!(step == Step::Endless, endless, "{start} {length}");
     }
@@ -179,14 +179,14 @@ fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
 type Replies = Result<Vec<(Form, String, usize)>, ()>;
 
 fn replies(bytes: &[u8], joined: bool, size: usize, offset: usize) -> Replies {
-    let mut stock = Stock::new(1 << 20);
-    let mut ring = ring_at(offset, &mut stock);
+    let mut pool = BufferPool::new(1 << 20);
+    let mut ring = ring_at(offset, &mut pool);
     let mut parser = ReplyParser::default();
     let mut scratch = Vec::new();
     let mut found = Vec::new();
     let mut fresh = true;
     for piece in bytes.chunks(size) {
-        ring.extend(&mut stock, piece);
+        ring.extend(&mut pool, piece);
         if std::mem::take(&mut fresh) {
             ring.consume(1);
         }

@@ -3,14 +3,14 @@
 use nodeproxy::memcache::line::{Line, Verb};
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::buffer::RingBuf;
-use nodeproxy::stock::Stock;
+use nodeproxy::buffer::BufferPool;
 
 pub const VALUE_BYTES_MAX: usize = 300;
 
 /// The answers to these requests.
 pub fn answers(requests: &[u8]) -> Vec<u8> {
-    let (mut stock, mut ring, mut scratch) = (Stock::new(1 << 20), RingBuf::new(), Vec::new());
-    ring.extend(&mut stock, requests);
+    let (mut pool, mut ring, mut scratch) = (BufferPool::new(1 << 20), RingBuf::new(), Vec::new());
+    ring.extend(&mut pool, requests);
     let mut parser = RequestParser::new(VALUE_BYTES_MAX);
     let mut answers = Vec::new();
     while !ring.is_empty() {

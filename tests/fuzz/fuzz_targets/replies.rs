@@ -5,15 +5,15 @@
 use libfuzzer_sys::fuzz_target;
 use nodeproxy::memcache::reply::{Form, Reply, ReplyParser, Word};
 use nodeproxy::buffer::RingBuf;
-use nodeproxy::stock::Stock;
+use nodeproxy::buffer::BufferPool;
 
 /// What a parser saw; None at the end where it saw no sense.
 type Seen = Vec<Option<(Form, Vec<u8>, Vec<u8>)>>;
 
 fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
-    let mut stock = Stock::new(1 << 20);
+    let mut pool = BufferPool::new(1 << 20);
     let (mut ring, mut scratch) = (RingBuf::new(), Vec::new());
-    ring.extend(&mut stock, &vec![b'.'; offset + 1]);
+    ring.extend(&mut pool, &vec![b'.'; offset + 1]);
     ring.consume(offset);
     let mut parser = ReplyParser::default();
     let (mut seen, mut fresh, mut left) = (Seen::new(), true, bytes);
@@ -22,7 +22,7 @@ fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
         let size = sizes.next().map_or(left.len(), |size| 1 + usize::from(*size));
         let (piece, rest) = left.split_at(size.min(left.len()));
         left = rest;
-        ring.extend(&mut stock, piece);
+        ring.extend(&mut pool, piece);
         if std::mem::take(&mut fresh) {
             ring.consume(1);
         }

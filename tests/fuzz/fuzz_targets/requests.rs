@@ -7,7 +7,7 @@ use nodeproxy::memcache::line::{Line, Refusal, Request};
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::memcache::{KEY_BYTES_MAX, LINE_BYTES_MAX};
 use nodeproxy::buffer::RingBuf;
-use nodeproxy::stock::Stock;
+use nodeproxy::buffer::BufferPool;
 
 const VALUE_BYTES_MAX: usize = 60;
 
@@ -22,9 +22,9 @@ enum Seen {
 
 /// Delivers `bytes` in pieces of `sizes`, over and over, into a ring whose head is at `offset`.
 fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
-    let mut stock = Stock::new(1 << 20);
+    let mut pool = BufferPool::new(1 << 20);
     let (mut ring, mut scratch) = (RingBuf::new(), Vec::new());
-    ring.extend(&mut stock, &vec![b'.'; offset + 1]);
+    ring.extend(&mut pool, &vec![b'.'; offset + 1]);
     ring.consume(offset);
     let mut parser = RequestParser::new(VALUE_BYTES_MAX);
     let (mut seen, mut at, mut fresh) = (Vec::new(), 0, true);
@@ -34,7 +34,7 @@ fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
         let size = sizes.next().map_or(left.len(), |size| 1 + usize::from(*size));
         let (piece, rest) = left.split_at(size.min(left.len()));
         left = rest;
-        ring.extend(&mut stock, piece);
+        ring.extend(&mut pool, piece);
         if std::mem::take(&mut fresh) {
             ring.consume(1);
         }

@@ -1,12 +1,12 @@
 //! The parsers of requests and of replies, and what they are made of.
 
 use divan::{Bencher, black_box};
+use nodeproxy::buffer::BufferPool;
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::memcache::reply::ReplyParser;
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::memcache::{VALUE_BYTES_MAX, base64};
 use nodeproxy::scan;
-use nodeproxy::stock::Stock;
 use std::fmt;
 
 /// Bytes with a name that fits into a table.
@@ -89,6 +89,6 @@ fn base64_key(bencher: Bencher<'_, '_>, len: usize) {
 
 fn holding(text: &str) -> RingBuf {
     let mut ring = RingBuf::new();
-    ring.extend(&mut Stock::new(0), text.as_bytes());
+    ring.extend(&mut BufferPool::new(0), text.as_bytes());
     ring
 }

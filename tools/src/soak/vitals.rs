@@ -16,7 +16,7 @@ pub(super) struct Vitals {
     pub(super) descriptors: u64,
     /// Clients, the one who asks for this included.
     pub(super) clients: u64,
-    /// Bytes of buffers that are lent.
+    /// Bytes of buffers that are in use.
     pub(super) buffer_bytes: u64,
     /// Links to memcacheds.
     pub(super) links: u64,

@@ -1,5 +1,5 @@
-//! The buffers that rings borrow, and the memory that replies are kept in while they wait for their
-//! turn: taken once, used again and again, so that a steady request allocates nothing.
+//! The pool: buffers that rings borrow, and vectors for replies that wait for their turn. Each is made
+//! once and used again and again, so that a steady request allocates nothing.
 
 use memmap2::MmapMut;
 use std::ops::{Deref, DerefMut};
@@ -13,16 +13,16 @@ const BUFFER_BYTES_KEPT_MAX: usize = 1 << 21;
 /// Sizes come in steps of a quarter of a power of two, so that a value wastes little.
 const STEPS: usize = 4;
 
-/// So many buffers find the shelves full until these are looked through for what is not needed.
+/// So many buffers find no room in the pool before it is looked through for what is not needed.
 const REFUSALS: usize = 64;
 
 /// Vectors of at most this capacity are kept for later, bytes.
-const ASIDE_BYTES_KEPT_MAX: usize = 1 << 12;
+const REPLY_BUF_BYTES_KEPT_MAX: usize = 1 << 12;
 
 /// How many vectors are kept for later.
-const ASIDES_KEPT_MAX: usize = 1 << 12;
+const REPLY_BUFS_KEPT_MAX: usize = 1 << 12;
 
-const SHELVES: usize = shelf(BUFFER_BYTES_KEPT_MAX) + 1;
+const SIZE_CLASSES: usize = size_class(BUFFER_BYTES_KEPT_MAX) + 1;
 
 /// Where buffers begin, bytes. The kernel copies a large value to an address that is no multiple of
 /// a cache line at half the speed: 900 KB took 410 us of a processor 16 bytes behind one, 220 us on
@@ -33,12 +33,12 @@ const ALIGNMENT: usize = 64;
 /// compete for the same few places in the cache.
 const STARTS: usize = 4096 / ALIGNMENT;
 
-/// Bytes on loan.
+/// A piece of memory that a ring borrows from the pool.
 #[derive(Default)]
 pub struct Buffer {
     /// Those before `start` are not used.
-    pub(crate) bytes: Bytes,
-    pub(crate) start: usize,
+    pub(super) bytes: Bytes,
+    pub(super) start: usize,
 }
 
 /// Memory that goes back to the system with its buffer. The allocator keeps what it gets back:
@@ -46,7 +46,7 @@ pub struct Buffer {
 ///
 /// In either case an address and a length stand at the same places, so that it costs nothing to
 /// find out which case it is.
-pub enum Bytes {
+pub(super) enum Bytes {
     /// The usual case.
     Mapped(MmapMut),
     /// When the system lets nothing more be mapped, and for no bytes at all.
@@ -106,14 +106,14 @@ impl Buffer {
 
 /// Spare buffers of one size.
 #[derive(Default)]
-struct Shelf {
-    /// The last one given back is the first one lent: it is warm.
+struct SizeClass {
+    /// The last one released is the first one acquired: it is warm.
     buffers: Vec<Buffer>,
-    /// So many have not been needed since the shelves were last looked through.
+    /// So many have not been needed since the pool was last looked through.
     unneeded: usize,
 }
 
-impl Shelf {
+impl SizeClass {
     #[inline]
     fn take(&mut self) -> Option<Buffer> {
         let buffer = self.buffers.pop()?;
@@ -122,54 +122,54 @@ impl Shelf {
     }
 }
 
-/// What is lent, and what waits to be lent again.
-pub struct Stock {
+/// Counts the buffers that are in use, and keeps spare ones for later.
+pub struct BufferPool {
     /// Spare buffers, by size.
-    shelves: [Shelf; SHELVES],
-    /// How many could not be kept since the shelves were last looked through.
+    classes: [SizeClass; SIZE_CLASSES],
+    /// How many could not be kept since the pool was last looked through.
     refused: usize,
-    asides: Vec<Vec<u8>>,
+    reply_bufs: Vec<Vec<u8>>,
     /// Bytes of the spare buffers, and how many they may be.
     kept: usize,
     kept_max: usize,
     /// Bytes of the buffers that are in use.
-    lent: usize,
+    in_use: usize,
     /// Buffers made so far.
     made: usize,
 }
 
-impl Stock {
-    /// An empty stock, that will keep at most `kept_max` bytes for later.
+impl BufferPool {
+    /// An empty pool that will keep at most `kept_max` bytes for later.
     pub fn new(kept_max: usize) -> Self {
         Self {
-            shelves: std::array::from_fn(|_| Shelf::default()),
+            classes: std::array::from_fn(|_| SizeClass::default()),
             refused: 0,
-            asides: Vec::new(),
+            reply_bufs: Vec::new(),
             kept: 0,
             kept_max,
-            lent: 0,
+            in_use: 0,
             made: 0,
         }
     }
 
     /// A buffer of at least `bytes`. Its content is whatever it was.
     #[inline]
-    pub fn lend(&mut self, bytes: usize) -> Buffer {
+    pub fn acquire(&mut self, bytes: usize) -> Buffer {
         // Most are of the smallest size.
         if bytes <= BUFFER_BYTES_MIN
-            && let Some(buffer) = self.shelves[0].take()
+            && let Some(buffer) = self.classes[0].take()
         {
-            self.lent += BUFFER_BYTES_MIN;
+            self.in_use += BUFFER_BYTES_MIN;
             self.kept -= BUFFER_BYTES_MIN;
             return buffer;
         }
-        self.lend_any(bytes)
+        self.acquire_any(bytes)
     }
 
-    fn lend_any(&mut self, bytes: usize) -> Buffer {
+    fn acquire_any(&mut self, bytes: usize) -> Buffer {
         let size = rounded(bytes);
-        self.lent += size;
-        match self.shelves.get_mut(shelf(size)).and_then(Shelf::take) {
+        self.in_use += size;
+        match self.classes.get_mut(size_class(size)).and_then(SizeClass::take) {
             Some(buffer) => {
                 self.kept -= size;
                 buffer
@@ -181,36 +181,36 @@ impl Stock {
         }
     }
 
-    /// Takes a buffer that `lend` gave.
+    /// Takes back a buffer that `acquire` gave.
     #[inline]
-    pub fn give_back(&mut self, buffer: Buffer) {
+    pub fn release(&mut self, buffer: Buffer) {
         let size = buffer.size();
         if size == BUFFER_BYTES_MIN && self.kept + size <= self.kept_max {
-            self.lent -= BUFFER_BYTES_MIN;
+            self.in_use -= BUFFER_BYTES_MIN;
             self.kept += BUFFER_BYTES_MIN;
-            return self.shelves[0].buffers.push(buffer);
+            return self.classes[0].buffers.push(buffer);
         }
-        self.take_back(buffer);
+        self.release_any(buffer);
     }
 
-    fn take_back(&mut self, buffer: Buffer) {
+    fn release_any(&mut self, buffer: Buffer) {
         let size = buffer.size();
         if size == 0 {
             return;
         }
-        self.lent -= size;
-        let Some(shelf) = self.shelves.get_mut(shelf(size)) else {
+        self.in_use -= size;
+        let Some(class) = self.classes.get_mut(size_class(size)) else {
             return;
         };
         if self.kept + size <= self.kept_max {
             self.kept += size;
-            shelf.buffers.push(buffer);
+            class.buffers.push(buffer);
         } else {
             self.refuse();
         }
     }
 
-    /// The shelves are full, perhaps of sizes that were once needed.
+    /// The pool is full, perhaps of sizes that were once needed.
     #[cold]
     fn refuse(&mut self) {
         self.refused += 1;
@@ -218,27 +218,29 @@ impl Stock {
             return;
         }
         self.refused = 0;
-        for Shelf { buffers, unneeded } in &mut self.shelves {
+        for SizeClass { buffers, unneeded } in &mut self.classes {
             self.kept -= buffers.drain(..*unneeded).map(|it| it.size()).sum::<usize>();
             *unneeded = buffers.len();
         }
     }
 
     /// Bytes of the buffers that are in use.
-    pub fn lent(&self) -> usize {
-        self.lent
+    pub fn in_use(&self) -> usize {
+        self.in_use
     }
 
     /// An empty vector, for a reply that came before its turn.
-    pub fn aside(&mut self) -> Vec<u8> {
-        self.asides.pop().unwrap_or_default()
+    pub fn reply_buf(&mut self) -> Vec<u8> {
+        self.reply_bufs.pop().unwrap_or_default()
     }
 
     /// Takes the vector of a reply that has left.
-    pub fn put_aside(&mut self, mut bytes: Vec<u8>) {
-        if bytes.capacity() <= ASIDE_BYTES_KEPT_MAX && self.asides.len() < ASIDES_KEPT_MAX {
+    pub fn recycle_reply_buf(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= REPLY_BUF_BYTES_KEPT_MAX
+            && self.reply_bufs.len() < REPLY_BUFS_KEPT_MAX
+        {
             bytes.clear();
-            self.asides.push(bytes);
+            self.reply_bufs.push(bytes);
         }
     }
 }
@@ -251,8 +253,8 @@ fn rounded(bytes: usize) -> usize {
     bytes.next_multiple_of((1 << bytes.ilog2()) / STEPS)
 }
 
-/// The shelf for buffers of `size`, which is rounded.
-const fn shelf(size: usize) -> usize {
+/// The size class of buffers of `size` bytes, which is rounded.
+const fn size_class(size: usize) -> usize {
     let doublings = size.ilog2() - BUFFER_BYTES_MIN.ilog2();
     let power = BUFFER_BYTES_MIN << doublings;
     doublings as usize * STEPS + (size - power) / (power / STEPS)
@@ -263,22 +265,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_back_is_lent_again_up_to_the_limit() {
-        let mut stock = Stock::new(2 * BUFFER_BYTES_MIN);
-        let buffers: Vec<_> = (0..3).map(|_| stock.lend(1)).collect();
-        assert_eq!(stock.lent(), 3 * BUFFER_BYTES_MIN);
+    fn what_is_released_is_acquired_again_up_to_the_limit() {
+        let mut pool = BufferPool::new(2 * BUFFER_BYTES_MIN);
+        let buffers: Vec<_> = (0..3).map(|_| pool.acquire(1)).collect();
+        assert_eq!(pool.in_use(), 3 * BUFFER_BYTES_MIN);
         for buffer in buffers {
-            stock.give_back(buffer);
+            pool.release(buffer);
         }
-        assert_eq!((stock.lent(), stock.kept), (0, 2 * BUFFER_BYTES_MIN));
-        assert_eq!(stock.lend(BUFFER_BYTES_MIN + 1).size(), BUFFER_BYTES_MIN / 4 * 5);
-        assert_eq!(stock.kept, 2 * BUFFER_BYTES_MIN);
-        stock.lend(1);
-        assert_eq!(stock.kept, BUFFER_BYTES_MIN);
+        assert_eq!((pool.in_use(), pool.kept), (0, 2 * BUFFER_BYTES_MIN));
+        assert_eq!(pool.acquire(BUFFER_BYTES_MIN + 1).size(), BUFFER_BYTES_MIN / 4 * 5);
+        assert_eq!(pool.kept, 2 * BUFFER_BYTES_MIN);
+        pool.acquire(1);
+        assert_eq!(pool.kept, BUFFER_BYTES_MIN);
     }
 
     #[test]
-    fn sizes_waste_little_and_have_shelves_of_their_own() {
+    fn sizes_waste_little_and_have_classes_of_their_own() {
         let mut sizes = Vec::new();
         for bytes in (1..BUFFER_BYTES_KEPT_MAX).step_by(97).chain([BUFFER_BYTES_KEPT_MAX]) {
             let size = rounded(bytes);
@@ -287,37 +289,37 @@ mod tests {
             sizes.push(size);
         }
         sizes.dedup();
-        let shelves: Vec<_> = sizes.iter().map(|size| shelf(*size)).collect();
-        assert_eq!(shelves, (0..SHELVES).collect::<Vec<_>>());
+        let classes: Vec<_> = sizes.iter().map(|size| size_class(*size)).collect();
+        assert_eq!(classes, (0..SIZE_CLASSES).collect::<Vec<_>>());
     }
 
     /// Buffers of a size that nobody asks for any more took the place of those that were asked for
     /// all the time.
     #[test]
     fn sizes_that_are_not_needed_any_more_make_room() {
-        let mut stock = Stock::new(4 * BUFFER_BYTES_MIN);
-        let old: Vec<_> = (0..4).map(|_| stock.lend(1)).collect();
+        let mut pool = BufferPool::new(4 * BUFFER_BYTES_MIN);
+        let old: Vec<_> = (0..4).map(|_| pool.acquire(1)).collect();
         for buffer in old {
-            stock.give_back(buffer);
+            pool.release(buffer);
         }
         for _ in 0..2 * REFUSALS {
-            let small = stock.lend(1);
-            let large = stock.lend(2 * BUFFER_BYTES_MIN);
-            stock.give_back(small);
-            stock.give_back(large);
+            let small = pool.acquire(1);
+            let large = pool.acquire(2 * BUFFER_BYTES_MIN);
+            pool.release(small);
+            pool.release(large);
         }
-        let kept = |stock: &Stock, shelf: usize| stock.shelves[shelf].buffers.len();
-        assert_eq!((kept(&stock, 0), kept(&stock, STEPS)), (1, 0));
-        let large = stock.lend(2 * BUFFER_BYTES_MIN);
-        stock.give_back(large);
-        assert_eq!((kept(&stock, 0), kept(&stock, STEPS)), (1, 1));
+        let kept = |pool: &BufferPool, class: usize| pool.classes[class].buffers.len();
+        assert_eq!((kept(&pool, 0), kept(&pool, STEPS)), (1, 0));
+        let large = pool.acquire(2 * BUFFER_BYTES_MIN);
+        pool.release(large);
+        assert_eq!((kept(&pool, 0), kept(&pool, STEPS)), (1, 1));
     }
 
     #[test]
     fn buffers_begin_on_a_cache_line() {
-        let mut stock = Stock::new(0);
+        let mut pool = BufferPool::new(0);
         for bytes in [1, BUFFER_BYTES_MIN + 1, 100_000, 900_000, 5_000_000] {
-            let buffer = stock.lend(bytes);
+            let buffer = pool.acquire(bytes);
             let first = buffer.bytes[buffer.start..].as_ptr();
             assert_eq!((first.align_offset(ALIGNMENT), buffer.size()), (0, rounded(bytes)));
         }
@@ -325,9 +327,9 @@ mod tests {
 
     #[test]
     fn huge_buffers_are_not_kept() {
-        let mut stock = Stock::new(usize::MAX);
-        let buffer = stock.lend(BUFFER_BYTES_KEPT_MAX + 1);
-        stock.give_back(buffer);
-        assert_eq!((stock.lent(), stock.kept), (0, 0));
+        let mut pool = BufferPool::new(usize::MAX);
+        let buffer = pool.acquire(BUFFER_BYTES_KEPT_MAX + 1);
+        pool.release(buffer);
+        assert_eq!((pool.in_use(), pool.kept), (0, 0));
     }
 }
