@@ -10,9 +10,8 @@
 //!
 //! The modules, from leaf to root; each uses only those above it:
 //!
-//! - [`time`], [`scan`], [`fingerprint`], [`logger`], [`buffer`], [`table`]: moments, byte search,
-//!   what is remembered of keys, the log, byte rings and their pool of buffers, slabs with keys that
-//!   cannot be confused.
+//! - [`time`], [`fingerprint`], [`logger`], [`buffer`], [`table`]: moments, what is remembered of
+//!   keys, the log, byte rings and their pool of buffers, slabs with keys that cannot be confused.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`placement`]: what maps a key to a backend.
 //! - [`config`], [`stats`]: what the operator asks for, and what is counted.
@@ -34,7 +33,6 @@
 
 pub mod fingerprint;
 pub mod logger;
-pub mod scan;
 pub mod time;
 
 pub mod buffer;

@@ -1,6 +1,7 @@
 //! Where the bytes of connections stand: rings, and the pool that lends them their memory.
 
 mod pool;
+pub mod scan;
 
 mod ring;
 

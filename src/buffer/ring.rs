@@ -6,7 +6,7 @@
 //! the buffers in use are few and warm in the cache.
 
 use super::pool::{Buffer, BufferPool};
-use crate::scan;
+use super::scan;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 

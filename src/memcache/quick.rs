@@ -4,7 +4,7 @@
 
 use super::KEY_BYTES_MAX;
 use super::line::{Line, Request, Verb};
-use crate::scan;
+use crate::buffer::scan;
 use std::ops::Range;
 
 /// No number of more digits is looked at here: it might not fit.

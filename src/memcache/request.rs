@@ -4,7 +4,7 @@ use super::grammar;
 use super::line::{Line, Refusal, Request, Verdict};
 use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, quick};
 use crate::buffer::RingBuf;
-use crate::scan;
+use crate::buffer::scan;
 
 /// The next thing that the input holds; all lengths are counted from the head of the ring, and are
 /// the caller's to consume.

@@ -1,7 +1,7 @@
 //! A line cut into words: runs of bytes between spaces. Only the space separates; a tab is part of
 //! a word, as it is for memcached.
 
-use crate::scan;
+use crate::buffer::scan;
 use std::ops::Range;
 
 /// Goes through the words of a line, each as its position.

@@ -3,10 +3,10 @@
 use divan::{Bencher, black_box};
 use nodeproxy::buffer::BufferPool;
 use nodeproxy::buffer::RingBuf;
+use nodeproxy::buffer::scan;
 use nodeproxy::memcache::reply::ReplyParser;
 use nodeproxy::memcache::request::{RequestParser, Step};
 use nodeproxy::memcache::{VALUE_BYTES_MAX, base64};
-use nodeproxy::scan;
 use std::fmt;
 
 /// Bytes with a name that fits into a table.
