@@ -10,8 +10,8 @@
 //!
 //! The modules, from leaf to root; each uses only those above it:
 //!
-//! - [`time`], [`fingerprint`], [`logger`], [`buffer`], [`table`]: moments, what is remembered of
-//!   keys, the log, byte rings and their pool of buffers, slabs with keys that cannot be confused.
+//! - [`time`], [`fingerprint`], [`logger`], [`buffer`], [`slab`]: moments, what is remembered of
+//!   keys, the log, byte rings and their pool of buffers, slabs with generations.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`placement`]: what maps a key to a backend.
 //! - [`config`], [`stats`]: what the operator asks for, and what is counted.
@@ -22,7 +22,7 @@
 //!
 //! The invariants, held by `tests/it/tidy/` where a machine can:
 //!
-//! 1. Only `reactor/` names mio, socket2 or `Instant::now`; only `table.rs` names `Slab`; only
+//! 1. Only `reactor/` names mio, socket2 or `Instant::now`; only `slab.rs` names `Slab`; only
 //!    `main.rs` exits.
 //! 2. The core puts no bound on its socket type `S`: it can carry a socket and cannot touch it.
 //! 3. No `Rc`, `RefCell`, `dyn`, `thread_local!`, `static mut` or `unsafe`.
@@ -36,7 +36,7 @@ pub mod logger;
 pub mod time;
 
 pub mod buffer;
-pub mod table;
+pub mod slab;
 
 pub mod memcache;
 

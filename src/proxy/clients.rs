@@ -10,14 +10,14 @@ use super::limits::{
 use super::replies::Slot;
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
+use crate::slab::SlotMap;
 use crate::stats::Counters;
-use crate::table::Table;
 use crate::time::Time;
 use std::borrow::Cow;
 
 /// All clients, and what is to be done for which of them.
 pub(super) struct Clients<S> {
-    table: Table<ClientId, Client<S>>,
+    table: SlotMap<ClientId, Client<S>>,
     dirty: Vec<ClientId>,
     queued: Vec<ClientId>,
     /// Bytes of replies that came before their turn, over all clients.
@@ -43,7 +43,7 @@ struct Spare {
 impl<S> Clients<S> {
     pub(super) fn new() -> Self {
         Self {
-            table: Table::new(),
+            table: SlotMap::new(),
             dirty: Vec::new(),
             queued: Vec::new(),
             held: 0,

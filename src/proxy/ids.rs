@@ -1,11 +1,11 @@
 //! What the proxy's parts call each other.
 
-crate::id! {
+crate::define_id! {
     /// Names a client.
     ClientId
 }
 
-crate::id! {
+crate::define_id! {
     /// Names a link.
     LinkId
 }

@@ -11,13 +11,13 @@ use super::limits::{LINK_BYTES_MODEST, LINK_PAUSE};
 use super::link::{Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
 use crate::buffer::BufferPool;
-use crate::table::Table;
+use crate::slab::SlotMap;
 use crate::time::Time;
 use log::{info, warn};
 
 /// All links, and what is to be done for which of them.
 pub(super) struct Links<S> {
-    table: Table<LinkId, Link<S>>,
+    table: SlotMap<LinkId, Link<S>>,
     pub(super) backends: Vec<Backend>,
     pub(super) timers: Timers,
     dirty: Vec<LinkId>,
@@ -46,7 +46,7 @@ pub(super) enum Way<'a, S> {
 impl<S> Links<S> {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            table: Table::new(),
+            table: SlotMap::new(),
             backends: Vec::new(),
             timers: Timers::default(),
             dirty: Vec::new(),

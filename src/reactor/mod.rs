@@ -19,7 +19,7 @@ use crate::driver::{Driver, Filled, Net};
 use crate::proxy::client::{ClientId, Fillable};
 use crate::proxy::close::Close;
 use crate::proxy::link::LinkId;
-use crate::table::Key;
+use crate::slab::SlotKey;
 use crate::time::Time;
 use listener::Listener;
 use log::info;
@@ -206,8 +206,8 @@ fn watch(poll: &Poll, mut socket: Socket, token: Token) -> io::Result<Socket> {
 impl From<Source> for Token {
     fn from(source: Source) -> Self {
         let bits = match source {
-            Source::Client(id) => Key::from(id).to_bits() | 1,
-            Source::Link(id) => Key::from(id).to_bits() | 2,
+            Source::Client(id) => SlotKey::from(id).to_bits() | 1,
+            Source::Link(id) => SlotKey::from(id).to_bits() | 2,
             Source::Signal => 0,
             Source::Names => 1 << 2,
             Source::Listener(at) => (at as u64 + 2) << 2,
@@ -219,7 +219,7 @@ impl From<Source> for Token {
 impl From<Token> for Source {
     fn from(Token(bits): Token) -> Self {
         let bits = bits as u64;
-        match (bits & 3, Key::from_bits(bits)) {
+        match (bits & 3, SlotKey::from_bits(bits)) {
             (1, Some(key)) => Self::Client(key.into()),
             (2, Some(key)) => Self::Link(key.into()),
             _ => match bits >> 2 {

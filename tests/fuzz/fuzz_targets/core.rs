@@ -1,7 +1,7 @@
 //! The whole core. Before honest backends each request of the fuzzer's client is answered exactly
 //! once, in order, as its line says; before hostile ones, which say what the fuzzer wants and go
 //! when it wants, a neighbour still gets one answer for each of its questions. In the end nothing
-//! is left lent.
+//! is still in use.
 #![no_main]
 
 mod oracle;

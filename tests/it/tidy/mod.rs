@@ -19,7 +19,7 @@ const CONFINED: [(&str, &str); 7] = [
     ("socket2::", "src/reactor/"),
     ("Instant::now", "src/reactor/"),
     ("SystemTime::now", "src/reactor/"),
-    ("Slab", "src/table.rs"),
+    ("Slab", "src/slab.rs"),
     ("process::exit", "src/main.rs"),
 ];
 

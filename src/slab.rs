@@ -3,12 +3,12 @@
 //! connection has an id type of its own, so that a client's id does not compile where a link's
 //! is due.
 
-use slab::Slab;
+use ::slab::Slab;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-/// The table: values of type `T`, found by an id of their own type.
-pub struct Table<Id, T> {
+/// The map: values of type `T`, found by an id of their own type.
+pub struct SlotMap<Id, T> {
     slots: Slab<(NonZeroU32, T)>,
     next_generation: NonZeroU32,
     ids: PhantomData<fn() -> Id>,
@@ -17,26 +17,26 @@ pub struct Table<Id, T> {
 /// Where a value is, and which of all the values that were ever there it is. A generation is never
 /// zero, so that an `Option` of a key is no larger than the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub struct SlotKey {
     index: u32,
     generation: NonZeroU32,
 }
 
-/// Declares an id type: a [`Key`] that names one kind of value only.
+/// Declares an id type: a [`SlotKey`] that names one kind of value only.
 #[macro_export]
-macro_rules! id {
+macro_rules! define_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $name($crate::table::Key);
+        pub struct $name($crate::slab::SlotKey);
 
-        impl From<$crate::table::Key> for $name {
-            fn from(key: $crate::table::Key) -> Self {
+        impl From<$crate::slab::SlotKey> for $name {
+            fn from(key: $crate::slab::SlotKey) -> Self {
                 Self(key)
             }
         }
 
-        impl From<$name> for $crate::table::Key {
+        impl From<$name> for $crate::slab::SlotKey {
             fn from(id: $name) -> Self {
                 id.0
             }
@@ -44,8 +44,8 @@ macro_rules! id {
     };
 }
 
-impl<Id: From<Key> + Into<Key> + Copy, T> Table<Id, T> {
-    /// An empty table.
+impl<Id: From<SlotKey> + Into<SlotKey> + Copy, T> SlotMap<Id, T> {
+    /// An empty map.
     pub fn new() -> Self {
         Self { slots: Slab::new(), next_generation: NonZeroU32::MIN, ids: PhantomData }
     }
@@ -56,13 +56,13 @@ impl<Id: From<Key> + Into<Key> + Copy, T> Table<Id, T> {
         self.next_generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let index = self.slots.insert((generation, value)) as u32;
         assert!(index < 1 << 30, "an index shares its half of a token with the kind of source");
-        Key { index, generation }.into()
+        SlotKey { index, generation }.into()
     }
 
     /// The value, unless it was removed.
     #[inline]
     pub fn get(&self, id: Id) -> Option<&T> {
-        let Key { index, generation } = id.into();
+        let SlotKey { index, generation } = id.into();
         let (stamp, value) = self.slots.get(index as usize)?;
         (*stamp == generation).then_some(value)
     }
@@ -70,7 +70,7 @@ impl<Id: From<Key> + Into<Key> + Copy, T> Table<Id, T> {
     /// The value, unless it was removed.
     #[inline]
     pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
-        let Key { index, generation } = id.into();
+        let SlotKey { index, generation } = id.into();
         let (stamp, value) = self.slots.get_mut(index as usize)?;
         (*stamp == generation).then_some(value)
     }
@@ -98,18 +98,18 @@ impl<Id: From<Key> + Into<Key> + Copy, T> Table<Id, T> {
     /// The ids of all values, in no particular order.
     pub fn ids(&self) -> impl Iterator<Item = Id> {
         self.slots.iter().map(|(index, (generation, _))| {
-            Key { index: index as u32, generation: *generation }.into()
+            SlotKey { index: index as u32, generation: *generation }.into()
         })
     }
 }
 
-impl<Id: From<Key> + Into<Key> + Copy, T> Default for Table<Id, T> {
+impl<Id: From<SlotKey> + Into<SlotKey> + Copy, T> Default for SlotMap<Id, T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Key {
+impl SlotKey {
     /// The key as one word with its two lowest bits free, to travel in an epoll event.
     pub fn to_bits(self) -> u64 {
         u64::from(self.generation.get()) << 32 | u64::from(self.index) << 2
@@ -128,17 +128,17 @@ mod tests {
 
     #[test]
     fn a_key_outlives_its_value_but_finds_nothing() {
-        let mut table = Table::<Key, _>::new();
-        let keep = table.insert("keep");
-        let old = table.insert("old");
-        table.remove(old);
-        let new = table.insert("new");
+        let mut slots = SlotMap::<SlotKey, _>::new();
+        let keep = slots.insert("keep");
+        let old = slots.insert("old");
+        slots.remove(old);
+        let new = slots.insert("new");
         assert_eq!(old.index, new.index, "the slab reuses the slot at once");
-        assert_eq!(table.get(old), None);
-        assert_eq!(table.get(new), Some(&"new"));
-        assert_eq!(table.remove(old), None);
-        assert_eq!(table.len(), 2);
-        assert_eq!(table.ids().collect::<Vec<_>>(), [keep, new]);
-        assert_eq!(Key::from_bits(new.to_bits() | 3), Some(new));
+        assert_eq!(slots.get(old), None);
+        assert_eq!(slots.get(new), Some(&"new"));
+        assert_eq!(slots.remove(old), None);
+        assert_eq!(slots.len(), 2);
+        assert_eq!(slots.ids().collect::<Vec<_>>(), [keep, new]);
+        assert_eq!(SlotKey::from_bits(new.to_bits() | 3), Some(new));
     }
 }
