@@ -14,7 +14,7 @@
 //!   keys, the log, byte rings and their pool of buffers, slabs with generations.
 //! - [`memcache`]: the protocol as data. It knows nothing of proxying.
 //! - [`placement`]: what maps a key to a backend.
-//! - [`config`], [`stats`]: what the operator asks for, and what is counted.
+//! - [`config`], [`metrics`]: what the operator asks for, and what is counted.
 //! - [`proxy`]: the core. It owns all connections and does no I/O; `proxy/path.rs` is the data
 //!   path.
 //! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and
@@ -43,7 +43,7 @@ pub mod memcache;
 pub mod placement;
 
 pub mod config;
-pub mod stats;
+pub mod metrics;
 
 pub mod proxy;
 

@@ -11,7 +11,7 @@ use super::replies::{Dropped, Slot};
 use crate::buffer::BufferPool;
 use crate::memcache::line::Verb;
 use crate::memcache::reply::{Form, Reply, Word};
-use crate::stats::Counters;
+use crate::metrics::Counters;
 use std::borrow::Cow;
 
 /// Why a request failed.

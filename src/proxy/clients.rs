@@ -10,8 +10,8 @@ use super::limits::{
 use super::replies::Slot;
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
+use crate::metrics::Counters;
 use crate::slab::SlotMap;
-use crate::stats::Counters;
 use crate::time::Time;
 use std::borrow::Cow;
 

@@ -12,7 +12,7 @@ use super::replies::Slot;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::line::{NOREPLY, Refusal, Request, Verb};
 use crate::memcache::words::Words;
-use crate::stats::Text;
+use crate::metrics::Text;
 use crate::time::Time;
 
 /// Whether there may be more to do for a client.
