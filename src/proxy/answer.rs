@@ -9,8 +9,8 @@ use super::kind::Kind;
 use super::link::Link;
 use super::replies::{Dropped, Slot};
 use crate::buffer::BufferPool;
-use crate::memcache::line::Verb;
-use crate::memcache::reply::{Form, Reply, Word};
+use crate::memcache::text::line::Verb;
+use crate::memcache::text::reply::{Form, Reply, Word};
 use crate::metrics::Counters;
 use std::borrow::Cow;
 

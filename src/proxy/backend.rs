@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::limits::{PROBE_PAUSE_MIN, RETRIES_AT_ONCE, STABLE_AFTER};
 use super::link::LinkId;
-use crate::memcache::line::Verb;
+use crate::memcache::text::line::Verb;
 use crate::time::Time;
 
 /// Whether a backend is asked.

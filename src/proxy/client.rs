@@ -10,8 +10,8 @@ use super::limits::{
 use super::replies::Replies;
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
-use crate::memcache::line::Request;
-use crate::memcache::request::RequestParser;
+use crate::memcache::text::line::Request;
+use crate::memcache::text::request::RequestParser;
 use crate::time::Time;
 
 pub use super::ids::ClientId;

@@ -10,8 +10,8 @@ use super::ids::LinkId;
 use super::limits::BATCH_BYTES_MAX;
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
-use crate::memcache::line::Verb;
-use crate::memcache::reply;
+use crate::memcache::text::line::Verb;
+use crate::memcache::text::reply;
 use std::borrow::Cow;
 
 /// A backend that has no part yet.

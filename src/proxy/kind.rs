@@ -1,7 +1,7 @@
 //! What a request in flight is, and so what may answer it.
 
-use crate::memcache::line::Verb;
-use crate::memcache::reply::{Form, Word};
+use crate::memcache::text::line::Verb;
+use crate::memcache::text::reply::{Form, Word};
 
 /// What a request in flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

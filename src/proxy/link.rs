@@ -8,8 +8,8 @@ use super::limits::{
 };
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
-use crate::memcache::line::{Line, Request};
-use crate::memcache::reply::ReplyParser;
+use crate::memcache::text::line::{Line, Request};
+use crate::memcache::text::reply::ReplyParser;
 use crate::time::Time;
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -10,8 +10,8 @@ use super::links::Way;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::KEY_BYTES_MAX;
-use crate::memcache::line::{NOREPLY, Refusal, Request, Verb};
-use crate::memcache::words::Words;
+use crate::memcache::text::line::{NOREPLY, Refusal, Request, Verb};
+use crate::memcache::text::words::Words;
 use crate::metrics::Text;
 use crate::time::Time;
 

@@ -16,9 +16,9 @@ use super::local::Next;
 use super::pool::{Route, route};
 use super::replies::Slot;
 use crate::buffer::BufferPool;
-use crate::memcache::line::Request;
-use crate::memcache::reply::{Form, Reply};
-use crate::memcache::words::Words;
+use crate::memcache::text::line::Request;
+use crate::memcache::text::reply::{Form, Reply};
+use crate::memcache::text::words::Words;
 use crate::time::Time;
 use std::borrow::Cow;
 

@@ -27,9 +27,9 @@ use super::local::Next;
 use super::many;
 use super::pool::{Route, placed_by, route};
 use super::replies::Dropped;
-use crate::memcache::grammar;
-use crate::memcache::line::{Refusal, Request, Verdict};
-use crate::memcache::request::Step;
+use crate::memcache::text::grammar;
+use crate::memcache::text::line::{Refusal, Request, Verdict};
+use crate::memcache::text::request::Step;
 use crate::time::Time;
 
 /// What a link brought.

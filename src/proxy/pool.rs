@@ -5,7 +5,7 @@ use super::backend::Backend;
 use super::client::Limits;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::base64;
-use crate::memcache::line::Line;
+use crate::memcache::text::line::Line;
 use crate::placement::{BuildError, Node, Placement, Scheme};
 use std::ops::Range;
 

@@ -3,10 +3,10 @@
 
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::{BUFFER_BYTES_MIN, BufferPool};
-use nodeproxy::memcache::grammar;
-use nodeproxy::memcache::line::{Refusal, Verdict};
-use nodeproxy::memcache::reply::{Form, ReplyParser, Word};
-use nodeproxy::memcache::request::{RequestParser, Step};
+use nodeproxy::memcache::text::grammar;
+use nodeproxy::memcache::text::line::{Refusal, Verdict};
+use nodeproxy::memcache::text::reply::{Form, ReplyParser, Word};
+use nodeproxy::memcache::text::request::{RequestParser, Step};
 
 const VALUE_BYTES_MAX: usize = 40;
 

@@ -1,7 +1,7 @@
 //! What honest backends that hold nothing make a client hear.
 
-use nodeproxy::memcache::line::{Line, Verb};
-use nodeproxy::memcache::request::{RequestParser, Step};
+use nodeproxy::memcache::text::line::{Line, Verb};
+use nodeproxy::memcache::text::request::{RequestParser, Step};
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::BufferPool;
 

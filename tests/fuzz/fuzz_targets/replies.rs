@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nodeproxy::memcache::reply::{Form, Reply, ReplyParser, Word};
+use nodeproxy::memcache::text::reply::{Form, Reply, ReplyParser, Word};
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::BufferPool;
 

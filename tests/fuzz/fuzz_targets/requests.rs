@@ -3,9 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nodeproxy::memcache::line::{Line, Refusal, Request};
-use nodeproxy::memcache::request::{RequestParser, Step};
-use nodeproxy::memcache::{KEY_BYTES_MAX, LINE_BYTES_MAX};
+use nodeproxy::memcache::text::line::{Line, Refusal, Request};
+use nodeproxy::memcache::text::request::{RequestParser, Step};
+use nodeproxy::memcache::KEY_BYTES_MAX;
+use nodeproxy::memcache::text::LINE_BYTES_MAX;
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::BufferPool;
 

@@ -4,8 +4,8 @@ use divan::{Bencher, black_box};
 use nodeproxy::buffer::BufferPool;
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::scan;
-use nodeproxy::memcache::reply::ReplyParser;
-use nodeproxy::memcache::request::{RequestParser, Step};
+use nodeproxy::memcache::text::reply::ReplyParser;
+use nodeproxy::memcache::text::request::{RequestParser, Step};
 use nodeproxy::memcache::{VALUE_BYTES_MAX, base64};
 use std::fmt;
 

@@ -3,7 +3,7 @@
 use super::line::{Line, NOREPLY, Refusal, Verb, Verdict, refuse, says_noreply, unsafe_bytes};
 use super::number::{signed, unsigned};
 use super::words::Words;
-use super::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::memcache::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::ops::Range;
 
 /// What stands before the first key of a `gat` is repeated on every line to a backend, and has to

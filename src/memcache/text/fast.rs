@@ -2,9 +2,9 @@
 //! bytes`, when they are all there and nothing about them is odd. Whatever is not recognized here
 //! goes the long way, and means the same: the tests of the parsers compare the two.
 
-use super::KEY_BYTES_MAX;
 use super::line::{Line, Request, Verb};
 use crate::buffer::scan;
+use crate::memcache::KEY_BYTES_MAX;
 use std::ops::Range;
 
 /// No number of more digits is looked at here: it might not fit.

@@ -2,10 +2,10 @@
 //! and new ones need no new proxy; only those that change how many replies there are, or which
 //! backend is asked, are looked at.
 
-use super::KEY_BYTES_MAX;
 use super::classic::announced;
 use super::line::{Line, Refusal, Verb, Verdict, refuse, unsafe_bytes};
 use super::words::Words;
+use crate::memcache::KEY_BYTES_MAX;
 use std::ops::Range;
 
 /// Flags that every memcached takes on an `ms`; 1.6.18 reads the value of a longer line as

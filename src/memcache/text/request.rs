@@ -2,7 +2,7 @@
 
 use super::grammar;
 use super::line::{Line, Refusal, Request, Verdict};
-use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, quick};
+use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, fast};
 use crate::buffer::RingBuf;
 use crate::buffer::scan;
 
@@ -66,7 +66,7 @@ impl RequestParser {
     /// Goes on where it stopped. `scratch` is used when a line wraps around the ring's end.
     pub fn advance(&mut self, input: &RingBuf, scratch: &mut Vec<u8>) -> Step {
         if matches!(self.state, State::Line { scanned: 0, .. })
-            && let Some(request) = quick::request(input.front(), self.value_bytes_max)
+            && let Some(request) = fast::request(input.front(), self.value_bytes_max)
         {
             self.fresh = false;
             return Step::Request(request);

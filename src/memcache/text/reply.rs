@@ -1,11 +1,12 @@
 //! Finds where one reply of a backend ends, and what it is. A reply is framed by its own first
 //! word, never by what was asked.
 
+use super::REPLY_LINE_BYTES_MAX;
+use super::fast;
 use super::number::unsigned;
-use super::quick;
 use super::words::Words;
-use super::{KEY_BYTES_MAX, Malformed, REPLY_LINE_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::buffer::RingBuf;
+use crate::memcache::{KEY_BYTES_MAX, Malformed, VALUE_BYTES_MAX};
 use std::ops::Range;
 
 /// A whole reply, or a whole part of one, at the head of the ring.
@@ -136,14 +137,14 @@ impl ReplyParser {
     ) -> Result<Option<Reply>, Malformed> {
         if self.scanned == 0
             && self.value.is_none()
-            && let Some(seen) = quick::reply(input.front(), joined)
+            && let Some(seen) = fast::reply(input.front(), joined)
         {
             return Ok(Some(match seen {
-                quick::Seen::Value { key, len } => {
+                fast::Seen::Value { key, len } => {
                     Reply { form: if joined { Form::Hit } else { Form::Value }, key, len }
                 }
-                quick::Seen::End => Reply { form: Form::End, key: 0..0, len: 5 },
-                quick::Seen::Stored => Reply { form: Form::Line(Word::Stored), key: 0..0, len: 8 },
+                fast::Seen::End => Reply { form: Form::End, key: 0..0, len: 5 },
+                fast::Seen::Stored => Reply { form: Form::Line(Word::Stored), key: 0..0, len: 8 },
             }));
         }
         self.resume(input, joined, scratch)
@@ -282,9 +283,9 @@ impl Value {
 /// The key of the value at the head of `bytes`, and its length with its line, when it is all there.
 #[inline]
 pub fn whole_value(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
-    match quick::reply(bytes, false)? {
-        quick::Seen::Value { key, len } => Some((key, len)),
-        quick::Seen::End | quick::Seen::Stored => None,
+    match fast::reply(bytes, false)? {
+        fast::Seen::Value { key, len } => Some((key, len)),
+        fast::Seen::End | fast::Seen::Stored => None,
     }
 }
 
@@ -292,7 +293,7 @@ pub fn whole_value(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
 /// key.
 #[inline]
 pub fn whole_value_of(bytes: &[u8], key: &[u8]) -> Option<usize> {
-    quick::value_of(bytes, key)
+    fast::value_of(bytes, key)
 }
 
 /// The bytes of a value, its CR LF included.
