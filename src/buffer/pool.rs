@@ -1,5 +1,5 @@
-//! The pool: buffers that rings borrow, and vectors for replies that wait for their turn. Each is made
-//! once and used again and again, so that a steady request allocates nothing.
+//! The pool: buffers that rings borrow, and vectors for replies that wait for their turn. Each is
+//! made once and used again and again, so that a steady request allocates nothing.
 
 use memmap2::MmapMut;
 use std::ops::{Deref, DerefMut};

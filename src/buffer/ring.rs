@@ -1,9 +1,9 @@
 //! A byte ring: the kernel writes into its spare space, parsers index it from its head, and whole
 //! messages are copied from one ring to another in at most two pieces.
 //!
-//! A ring owns no memory while it is empty: it borrows a buffer from the [`BufferPool`] when bytes come
-//! and gives it back when they are gone, so that ten thousand idle connections cost nothing, and
-//! the buffers in use are few and warm in the cache.
+//! A ring owns no memory while it is empty: it borrows a buffer from the [`BufferPool`] when bytes
+//! come and gives it back when they are gone, so that ten thousand idle connections cost nothing,
+//! and the buffers in use are few and warm in the cache.
 
 use super::pool::{Buffer, BufferPool};
 use super::scan;

@@ -1,5 +1,6 @@
-//! The continuum: a ring of 32 bits with points on it, each owned by a backend. A key belongs to the
-//! owner of the first point at or after its hash, and past the last point to the owner of the first.
+//! The continuum: a ring of 32 bits with points on it, each owned by a backend. A key belongs to
+//! the owner of the first point at or after its hash, and past the last point to the owner of the
+//! first.
 
 use super::BuildError;
 use super::function::md5_words;
