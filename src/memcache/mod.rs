@@ -1,6 +1,7 @@
 //! The memcache protocol, as data: no sockets, no clock, no proxying.
 
 pub mod base64;
+pub mod op;
 
 pub mod text;
 

@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::link::Link;
 use super::replies::{Dropped, Slot};
 use crate::buffer::BufferPool;
-use crate::memcache::text::line::Verb;
+use crate::memcache::op::Command;
 use crate::memcache::text::reply::{Form, Reply, Word};
 use crate::metrics::Counters;
 use std::borrow::Cow;
@@ -265,18 +265,18 @@ impl Counters {
     /// So many keys are retrieved. Those that are touched by the way count as touched, as memcached
     /// has it.
     #[inline]
-    pub(super) fn retrieve(&mut self, verb: Verb, keys: usize) {
+    pub(super) fn retrieve(&mut self, verb: Command, keys: usize) {
         *if verb.touches() { &mut self.cmd_touch } else { &mut self.cmd_get } += keys as u64;
     }
 
     /// So many keys were found.
     #[inline]
-    pub(super) fn hit(&mut self, verb: Verb, keys: usize) {
+    pub(super) fn hit(&mut self, verb: Command, keys: usize) {
         *if verb.touches() { &mut self.touch_hits } else { &mut self.get_hits } += keys as u64;
     }
 
     /// So many keys were not found.
-    pub(super) fn miss(&mut self, verb: Verb, keys: usize) {
+    pub(super) fn miss(&mut self, verb: Command, keys: usize) {
         *if verb.touches() { &mut self.touch_misses } else { &mut self.get_misses } += keys as u64;
     }
 
@@ -301,9 +301,9 @@ impl Counters {
             (Kind::Decr, Word::NotFound) => &mut self.decr_misses,
             (Kind::Touch, Word::Touched) => &mut self.touch_hits,
             (Kind::Touch, Word::NotFound) => &mut self.touch_misses,
-            (Kind::Store(Verb::Cas), Word::Stored) => &mut self.cas_hits,
-            (Kind::Store(Verb::Cas), Word::Exists) => &mut self.cas_badval,
-            (Kind::Store(Verb::Cas), Word::NotFound) => &mut self.cas_misses,
+            (Kind::Store(Command::Cas), Word::Stored) => &mut self.cas_hits,
+            (Kind::Store(Command::Cas), Word::Exists) => &mut self.cas_badval,
+            (Kind::Store(Command::Cas), Word::NotFound) => &mut self.cas_misses,
             _ => return,
         };
         *counter += 1;

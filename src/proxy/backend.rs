@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::limits::{PROBE_PAUSE_MIN, RETRIES_AT_ONCE, STABLE_AFTER};
 use super::link::LinkId;
-use crate::memcache::text::line::Verb;
+use crate::memcache::op::Command;
 use crate::time::Time;
 
 /// Whether a backend is asked.
@@ -99,7 +99,7 @@ impl Backend {
 
     /// It answered a value with `ERROR`: it does not have this verb, and took the value for
     /// commands.
-    pub(super) fn note_lack(&mut self, verb: Verb) {
+    pub(super) fn note_lack(&mut self, verb: Command) {
         self.lacks |= 1 << verb as u32;
     }
 

@@ -10,7 +10,7 @@ use super::ids::LinkId;
 use super::limits::BATCH_BYTES_MAX;
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
-use crate::memcache::text::line::Verb;
+use crate::memcache::op::Command;
 use crate::memcache::text::reply;
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub(super) const NO_PART: u16 = u16::MAX;
 /// A run of keys of one retrieval.
 #[derive(Debug)]
 pub(super) struct Gather {
-    pub(super) verb: Verb,
+    pub(super) verb: Command,
     /// The part of each key, in the order of the keys.
     order: Vec<u16>,
     /// The parts; those behind `parts_len` are only memory.
@@ -76,7 +76,7 @@ impl Gather {
     /// One without keys.
     pub(super) fn new() -> Self {
         Self {
-            verb: Verb::Get,
+            verb: Command::Get,
             order: Vec::new(),
             parts: Vec::new(),
             parts_len: 0,

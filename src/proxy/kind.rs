@@ -1,19 +1,19 @@
 //! What a request in flight is, and so what may answer it.
 
-use crate::memcache::text::line::Verb;
+use crate::memcache::op::Command;
 use crate::memcache::text::reply::{Form, Word};
 
 /// What a request in flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A retrieval of one key.
-    Get(Verb),
+    Get(Command),
     /// A line of some keys of a retrieval of many.
-    Part(Verb),
+    Part(Command),
     /// A value of such a line that was dropped before, alone.
-    Again(Verb),
+    Again(Command),
     /// A value to be stored.
-    Store(Verb),
+    Store(Command),
     Delete,
     Incr,
     Decr,
@@ -30,30 +30,30 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind of a request of one key; None when it is not sent to the backend of its key.
-    pub(super) const fn of(verb: Verb) -> Option<Self> {
+    pub(super) const fn of(verb: Command) -> Option<Self> {
         Some(match verb {
-            Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats => Self::Get(verb),
-            Verb::Set
-            | Verb::Add
-            | Verb::Replace
-            | Verb::Append
-            | Verb::Prepend
-            | Verb::Cas
-            | Verb::MetaSet => Self::Store(verb),
-            Verb::Delete => Self::Delete,
-            Verb::Incr => Self::Incr,
-            Verb::Decr => Self::Decr,
-            Verb::Touch => Self::Touch,
-            Verb::MetaGet => Self::MetaGet,
-            Verb::MetaDelete => Self::MetaDelete,
-            Verb::MetaArithmetic => Self::MetaArithmetic,
-            Verb::MetaDebug => Self::MetaDebug,
-            Verb::MetaNoop
-            | Verb::FlushAll
-            | Verb::Verbosity
-            | Verb::Stats
-            | Verb::Version
-            | Verb::Quit => return None,
+            Command::Get | Command::Gets | Command::Gat | Command::Gats => Self::Get(verb),
+            Command::Set
+            | Command::Add
+            | Command::Replace
+            | Command::Append
+            | Command::Prepend
+            | Command::Cas
+            | Command::MetaSet => Self::Store(verb),
+            Command::Delete => Self::Delete,
+            Command::Incr => Self::Incr,
+            Command::Decr => Self::Decr,
+            Command::Touch => Self::Touch,
+            Command::MetaGet => Self::MetaGet,
+            Command::MetaDelete => Self::MetaDelete,
+            Command::MetaArithmetic => Self::MetaArithmetic,
+            Command::MetaDebug => Self::MetaDebug,
+            Command::MetaNoop
+            | Command::FlushAll
+            | Command::Verbosity
+            | Command::Stats
+            | Command::Version
+            | Command::Quit => return None,
         })
     }
 
@@ -70,7 +70,7 @@ impl Kind {
         use Word as W;
         match self {
             Self::Get(_) | Self::Part(_) | Self::Again(_) => false,
-            Self::Store(Verb::MetaSet) => {
+            Self::Store(Command::MetaSet) => {
                 matches!(word, W::MetaHeader | W::MetaNotStored | W::MetaExists | W::MetaNotFound)
             }
             Self::Store(_) => matches!(word, W::Stored | W::NotStored | W::Exists | W::NotFound),
@@ -124,7 +124,7 @@ impl Kind {
     }
 
     /// How it retrieves, when it does so in the classic way.
-    const fn retrieves(self) -> Option<Verb> {
+    const fn retrieves(self) -> Option<Command> {
         if let Self::Get(verb) | Self::Part(verb) | Self::Again(verb) = self {
             Some(verb)
         } else {
@@ -158,7 +158,7 @@ impl Kind {
                 | Self::MetaDelete
                 | Self::MetaArithmetic
                 | Self::MetaDebug
-                | Self::Store(Verb::MetaSet)
+                | Self::Store(Command::MetaSet)
         )
     }
 }

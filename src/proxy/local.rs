@@ -10,7 +10,8 @@ use super::links::Way;
 use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::KEY_BYTES_MAX;
-use crate::memcache::text::line::{NOREPLY, Refusal, Request, Verb};
+use crate::memcache::op::Command;
+use crate::memcache::text::line::{NOREPLY, Refusal, Request};
 use crate::memcache::text::words::Words;
 use crate::metrics::Text;
 use crate::time::Time;
@@ -32,17 +33,17 @@ const VERSION_REPLY: &[u8] = b"VERSION 1.6.45 nodeproxy\r\n";
 impl<S> Proxy<S> {
     /// Serves a request that is not sent to the backend of its key.
     pub(super) fn serve_here(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
-        let verb = request.line.verb;
-        if verb == Verb::Quit {
+        let verb = request.line.command;
+        if verb == Command::Quit {
             self.end_reading(id);
             return Next::Rest;
         }
-        if matches!(verb, Verb::FlushAll | Verb::Verbosity) {
+        if matches!(verb, Command::FlushAll | Command::Verbosity) {
             return self.broadcast(id, request, now);
         }
-        let reply = if verb == Verb::Stats {
+        let reply = if verb == Command::Stats {
             self.stats(id, request, now)
-        } else if verb == Verb::MetaNoop {
+        } else if verb == Command::MetaNoop {
             Slot::Text(b"MN\r\n")
         } else {
             Slot::Text(VERSION_REPLY)
@@ -82,7 +83,7 @@ impl<S> Proxy<S> {
             }
         }
         client.input.consume(request.len);
-        if request.line.verb == Verb::FlushAll {
+        if request.line.command == Command::FlushAll {
             clients.counters.cmd_flush += 1;
         }
         self.answer_here(id, Slot::End(if request.line.quiet { b"" } else { b"OK\r\n" }));
@@ -97,7 +98,7 @@ impl<S> Proxy<S> {
             return;
         };
         let line = &request.line;
-        if !matches!(line.verb, Verb::Set | Verb::MetaSet) {
+        if !matches!(line.command, Command::Set | Command::MetaSet) {
             return client.input.consume(request.line_len);
         }
         // The refusal will have this place, or one behind it.

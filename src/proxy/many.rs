@@ -28,7 +28,7 @@ impl<S> Proxy<S> {
     pub(super) fn gather(&mut self, id: ClientId, gathering: Gathering, now: Time) -> Next {
         let Gathering { request, at } = gathering;
         let mut gather = self.clients.take_gather();
-        gather.verb = request.line.verb;
+        gather.verb = request.line.command;
         let (at, finished) = self.collect(id, &request, at, &mut gather, now);
         self.clients.counters.retrieve(gather.verb, gather.len());
         if gather.len() > 0 {
@@ -96,7 +96,7 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return;
         };
-        let kind = Kind::Part(request.line.verb);
+        let kind = Kind::Part(request.line.command);
         client.noted(client.replies.next_place(), kind);
         let prefix = client.input.slice(0..request.line.key.start, scratch).trim_ascii_end();
         let place = client.replies.next_place();
@@ -111,7 +111,7 @@ impl<S> Proxy<S> {
                 continue;
             };
             let capped =
-                part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.verb, ttl, now));
+                part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.command, ttl, now));
             let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
             let pieces = [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"];
             link.ask(asked, pieces, buffers);

@@ -40,8 +40,9 @@ pub use pool::OnDown;
 use crate::buffer::BufferPool;
 use crate::buffer::RingBuf;
 use crate::fingerprint::Fingerprints;
+use crate::memcache::op::Command;
 use crate::memcache::text::expiry;
-use crate::memcache::text::line::{Line, Request, Verb};
+use crate::memcache::text::line::{Line, Request};
 use crate::placement::{BuildError, Node, Scheme};
 use crate::time::Time;
 use backend::Backend;
@@ -364,7 +365,7 @@ impl About {
 
     /// What a request's line begins with, its expiry cut down to `ttl` seconds.
     fn capped(&self, input: &RingBuf, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
-        let Line { head, tail, cut, verb, .. } = &request.line;
+        let Line { head, tail, cut, command: verb, .. } = &request.line;
         let mut line = Vec::with_capacity(*head);
         for range in [0..cut.start, cut.end..*head] {
             let (first, second) = input.pieces(range);
@@ -376,7 +377,7 @@ impl About {
     }
 
     /// The same for what stands before the keys of a retrieval.
-    fn capped_prefix(&self, prefix: &[u8], verb: Verb, ttl: u32, now: Time) -> Vec<u8> {
+    fn capped_prefix(&self, prefix: &[u8], verb: Command, ttl: u32, now: Time) -> Vec<u8> {
         expiry::capped(prefix, verb, ttl, self.unix_time(now))
     }
 }

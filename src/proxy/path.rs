@@ -109,7 +109,7 @@ impl<S> Proxy<S> {
     }
 
     fn serve(&mut self, id: ClientId, request: Request, now: Time) -> Next {
-        match Kind::of(request.line.verb) {
+        match Kind::of(request.line.command) {
             None => self.serve_here(id, &request, now),
             Some(_) if request.line.many => {
                 let at = request.line.key.start;

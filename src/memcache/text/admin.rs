@@ -1,17 +1,18 @@
 //! The commands that name no key, and what is no command.
 
 use super::classic::is_exptime;
-use super::line::{Line, Refusal, Verb, Verdict, refuse, says_noreply};
+use super::line::{Line, Refusal, Verdict, refuse, says_noreply};
 use super::number::unsigned;
 use super::words::Words;
+use crate::memcache::op::Command;
 
 /// Understands a line by its first word, which is not that of a command with keys.
 pub(super) fn understand(word: &[u8], line: &[u8], words: Words<'_>) -> Verdict {
     let quiet = says_noreply(line, words.clone());
     match word {
-        b"version" => Verdict::Ask(Line::new(Verb::Version, 0..0, 0)),
-        b"quit" => Verdict::Ask(Line::new(Verb::Quit, 0..0, 0)),
-        b"stats" => Verdict::Ask(Line::new(Verb::Stats, 0..0, 0)),
+        b"version" => Verdict::Ask(Line::new(Command::Version, 0..0, 0)),
+        b"quit" => Verdict::Ask(Line::new(Command::Quit, 0..0, 0)),
+        b"stats" => Verdict::Ask(Line::new(Command::Stats, 0..0, 0)),
         b"flush_all" => flush_all(line, words, quiet),
         b"verbosity" => verbosity(line, words, quiet),
         // They are about the inside of one server; each would mean something else on many.
@@ -42,7 +43,7 @@ fn flush_all(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
         Some(delay) if is_exptime(&line[delay.clone()]) => delay.end,
         Some(_) => return Verdict::Refuse { refusal: Refusal::BadExptime, quiet },
     };
-    Verdict::Ask(Line { quiet, ..Line::new(Verb::FlushAll, 0..0, head) })
+    Verdict::Ask(Line { quiet, ..Line::new(Command::FlushAll, 0..0, head) })
 }
 
 /// `verbosity level [noreply]`.
@@ -50,7 +51,7 @@ fn verbosity(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
     let level = words.next().unwrap_or(0..0);
     match unsigned(&line[level.clone()]) {
         Some(number) if number <= u64::from(u32::MAX) => {
-            Verdict::Ask(Line { quiet, ..Line::new(Verb::Verbosity, 0..0, level.end) })
+            Verdict::Ask(Line { quiet, ..Line::new(Command::Verbosity, 0..0, level.end) })
         }
         _ => Verdict::Refuse { refusal: Refusal::BadFormat, quiet },
     }

@@ -1,8 +1,9 @@
 //! The classic commands that name keys: `get key*`, `set key flags exptime bytes`, `incr key n` ...
 
-use super::line::{Line, NOREPLY, Refusal, Verb, Verdict, refuse, says_noreply, unsafe_bytes};
+use super::line::{Line, NOREPLY, Refusal, Verdict, refuse, says_noreply, unsafe_bytes};
 use super::number::{signed, unsigned};
 use super::words::Words;
+use crate::memcache::op::Command;
 use crate::memcache::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ const PREFIX_BYTES_MAX: usize = 256;
 
 /// `get key*`. One key that is too long spoils the whole line, and must never reach a backend:
 /// there it would spoil the replies to the requests before it too.
-pub(super) fn retrieval(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn retrieval(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -22,7 +23,7 @@ pub(super) fn retrieval(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool
         return refuse(Refusal::BadFormat);
     }
     let many = head != key.end;
-    Verdict::Ask(Line { many, ..Line::new(verb, key, head) })
+    Verdict::Ask(Line { many, ..Line::new(command, key, head) })
 }
 
 /// Whether there are more bytes without a space between them than a key may have. Looks backwards
@@ -40,7 +41,7 @@ fn has_long_word(line: &[u8]) -> bool {
 
 /// `gat exptime key*`.
 pub(super) fn touching_retrieval(
-    verb: Verb,
+    command: Command,
     line: &[u8],
     mut words: Words<'_>,
     odd: bool,
@@ -48,7 +49,7 @@ pub(super) fn touching_retrieval(
     let Some(exptime) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    let verdict = retrieval(verb, line, words, odd);
+    let verdict = retrieval(command, line, words, odd);
     match &verdict {
         Verdict::Ask(_) if !is_exptime(&line[exptime]) => refuse(Refusal::BadExptime),
         Verdict::Ask(it) if it.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
@@ -57,7 +58,7 @@ pub(super) fn touching_retrieval(
 }
 
 /// `set key flags exptime bytes [noreply]`, and `cas` with one number more.
-pub(super) fn storage(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     let mut next = || words.next().unwrap_or(line.len()..line.len());
     let (key, flags, exptime, length) = (next(), next(), next(), next());
     // Without a length there is no telling where the value ends: it is read as commands, as
@@ -66,7 +67,7 @@ pub(super) fn storage(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) 
         return refuse(Refusal::BadFormat);
     };
     let quiet = says_noreply(line, words.clone());
-    let last = if verb == Verb::Cas { words.next().unwrap_or(0..0) } else { length };
+    let last = if command == Command::Cas { words.next().unwrap_or(0..0) } else { length };
     let head = last.end;
     // memcached takes flags of any 64 bits and keeps some of them; a plus sign is none of its
     // business, for `strtoul` it is fine.
@@ -82,7 +83,7 @@ pub(super) fn storage(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) 
     if !sound {
         return Verdict::Swallow { value, refusal: Refusal::BadFormat, quiet };
     }
-    Verdict::Ask(Line { value: Some(value), quiet, ..Line::new(verb, key, head) })
+    Verdict::Ask(Line { value: Some(value), quiet, ..Line::new(command, key, head) })
 }
 
 /// `delete key [0] [noreply]`; the number was a delay once, and some clients still send it.
@@ -101,14 +102,14 @@ pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict 
     // Who names a key wants to be told; but newer memcacheds take the last word for the flag,
     // whatever it stands for.
     let tail: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
-    match alone(Verb::Delete, line, key.clone(), key.end, quiet, odd) {
+    match alone(Command::Delete, line, key.clone(), key.end, quiet, odd) {
         Verdict::Ask(line) => Verdict::Ask(Line { tail, ..line }),
         other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => other,
     }
 }
 
 /// `incr key number [noreply]` and its like: one line, one line back.
-pub(super) fn simple(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -121,11 +122,11 @@ pub(super) fn simple(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -
     if &line[argument.clone()] == NOREPLY {
         return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
     }
-    alone(verb, line, key, argument.end, quiet, odd)
+    alone(command, line, key, argument.end, quiet, odd)
 }
 
 fn alone(
-    verb: Verb,
+    command: Command,
     line: &[u8],
     key: Range<usize>,
     head: usize,
@@ -135,7 +136,7 @@ fn alone(
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
         return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
     }
-    Verdict::Ask(Line { quiet, ..Line::new(verb, key, head) })
+    Verdict::Ask(Line { quiet, ..Line::new(command, key, head) })
 }
 
 /// A number of 32 bits, with a minus or without.

@@ -2,9 +2,10 @@
 //! bytes`, when they are all there and nothing about them is odd. Whatever is not recognized here
 //! goes the long way, and means the same: the tests of the parsers compare the two.
 
-use super::line::{Line, Request, Verb};
+use super::line::{Line, Request};
 use crate::buffer::scan;
 use crate::memcache::KEY_BYTES_MAX;
+use crate::memcache::op::Command;
 use std::ops::Range;
 
 /// No number of more digits is looked at here: it might not fit.
@@ -24,7 +25,7 @@ fn get(bytes: &[u8]) -> Option<Request> {
     let key = word(bytes, 4)?;
     let head = key.end;
     is_line_end(bytes, head).then(|| Request {
-        line: Line::new(Verb::Get, key, head),
+        line: Line::new(Command::Get, key, head),
         line_len: head + 2,
         len: head + 2,
     })
@@ -42,7 +43,7 @@ fn set(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
         && bytes.len() >= line_len + value + 2
         && is_line_end(bytes, line_len + value);
     whole.then(|| Request {
-        line: Line { value: Some(value), ..Line::new(Verb::Set, key, head) },
+        line: Line { value: Some(value), ..Line::new(Command::Set, key, head) },
         line_len,
         len: line_len + value + 2,
     })

@@ -5,9 +5,10 @@
 //! out of the part that is forwarded. What is not let through is answered as memcached 1.6.45
 //! would.
 
-use super::line::{Line, Refusal, Verb, Verdict, refuse};
+use super::line::{Line, Refusal, Verdict, refuse};
 use super::words::Words;
 use super::{LINE_BYTES_MAX, admin, classic, meta};
+use crate::memcache::op::Command;
 
 /// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
 pub fn understand(line: &[u8], odd: bool) -> Verdict {
@@ -37,26 +38,26 @@ fn dispatch(line: &[u8], odd: bool) -> Verdict {
         _ => return admin::unknown(line),
     };
     match word {
-        b"get" => classic::retrieval(Verb::Get, line, words, odd),
-        b"gets" => classic::retrieval(Verb::Gets, line, words, odd),
-        b"gat" => classic::touching_retrieval(Verb::Gat, line, words, odd),
-        b"gats" => classic::touching_retrieval(Verb::Gats, line, words, odd),
-        b"set" => classic::storage(Verb::Set, line, words, odd),
-        b"add" => classic::storage(Verb::Add, line, words, odd),
-        b"replace" => classic::storage(Verb::Replace, line, words, odd),
-        b"append" => classic::storage(Verb::Append, line, words, odd),
-        b"prepend" => classic::storage(Verb::Prepend, line, words, odd),
-        b"cas" => classic::storage(Verb::Cas, line, words, odd),
+        b"get" => classic::retrieval(Command::Get, line, words, odd),
+        b"gets" => classic::retrieval(Command::Gets, line, words, odd),
+        b"gat" => classic::touching_retrieval(Command::Gat, line, words, odd),
+        b"gats" => classic::touching_retrieval(Command::Gats, line, words, odd),
+        b"set" => classic::storage(Command::Set, line, words, odd),
+        b"add" => classic::storage(Command::Add, line, words, odd),
+        b"replace" => classic::storage(Command::Replace, line, words, odd),
+        b"append" => classic::storage(Command::Append, line, words, odd),
+        b"prepend" => classic::storage(Command::Prepend, line, words, odd),
+        b"cas" => classic::storage(Command::Cas, line, words, odd),
         b"delete" => classic::deletion(line, words, odd),
-        b"incr" => classic::simple(Verb::Incr, line, words, odd),
-        b"decr" => classic::simple(Verb::Decr, line, words, odd),
-        b"touch" => classic::simple(Verb::Touch, line, words, odd),
-        b"mg" => meta::keyed(Verb::MetaGet, line, words, odd),
+        b"incr" => classic::simple(Command::Incr, line, words, odd),
+        b"decr" => classic::simple(Command::Decr, line, words, odd),
+        b"touch" => classic::simple(Command::Touch, line, words, odd),
+        b"mg" => meta::keyed(Command::MetaGet, line, words, odd),
         b"ms" => meta::storage(line, words, odd),
-        b"md" => meta::keyed(Verb::MetaDelete, line, words, odd),
-        b"ma" => meta::keyed(Verb::MetaArithmetic, line, words, odd),
-        b"me" => meta::keyed(Verb::MetaDebug, line, words, odd),
-        b"mn" => Verdict::Ask(Line::new(Verb::MetaNoop, 0..0, 0)),
+        b"md" => meta::keyed(Command::MetaDelete, line, words, odd),
+        b"ma" => meta::keyed(Command::MetaArithmetic, line, words, odd),
+        b"me" => meta::keyed(Command::MetaDebug, line, words, odd),
+        b"mn" => Verdict::Ask(Line::new(Command::MetaNoop, 0..0, 0)),
         _ => admin::understand(word, line, words),
     }
 }
@@ -84,9 +85,9 @@ mod tests {
     #[test]
     fn requests_are_understood() {
         let line = ask("get  foo");
-        assert_eq!((line.verb, line.key, line.head, line.many), (Verb::Get, 5..8, 8, false));
+        assert_eq!((line.command, line.key, line.head, line.many), (Command::Get, 5..8, 8, false));
         let line = ask("gets a bb  ");
-        assert_eq!((line.verb, line.key, line.head, line.many), (Verb::Gets, 5..6, 9, true));
+        assert_eq!((line.command, line.key, line.head, line.many), (Command::Gets, 5..6, 9, true));
         let line = ask("set k 1 -1 10");
         assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 13, Some(10), false));
         let line = ask("cas k 1 0 10 77 noreply");
@@ -217,7 +218,7 @@ mod tests {
         for text in ["gat x a", "gat 2147483648 a", "gats +1 a"] {
             assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
         }
-        assert_eq!(ask("gats -1 a").verb, Verb::Gats);
+        assert_eq!(ask("gats -1 a").command, Command::Gats);
         assert_eq!(refusal(&format!("gat {}1 a", "0".repeat(300))), Refusal::LineTooLong);
     }
 
@@ -243,7 +244,7 @@ mod tests {
         }
         assert_eq!(refusal("watch fetchers"), Refusal::NotHere);
         assert_eq!(refusal("GET / HTTP/1.1"), Refusal::Http);
-        assert_eq!(ask("stats items").verb, Verb::Stats);
+        assert_eq!(ask("stats items").command, Command::Stats);
     }
 
     #[test]

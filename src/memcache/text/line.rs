@@ -1,50 +1,8 @@
 //! What one line of a client asks for, and how what asks for nothing is refused.
 
 use super::words::Words;
+use crate::memcache::op::Command;
 use std::ops::Range;
-
-/// The command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are memcached's own words")]
-pub enum Verb {
-    Get,
-    Gets,
-    Gat,
-    Gats,
-    Set,
-    Add,
-    Replace,
-    Append,
-    Prepend,
-    Cas,
-    Delete,
-    Incr,
-    Decr,
-    Touch,
-    MetaGet,
-    MetaSet,
-    MetaDelete,
-    MetaArithmetic,
-    MetaDebug,
-    MetaNoop,
-    FlushAll,
-    Verbosity,
-    Stats,
-    Version,
-    Quit,
-}
-
-impl Verb {
-    /// Whether the values that it retrieves come with their cas numbers.
-    pub const fn returns_cas(self) -> bool {
-        matches!(self, Self::Gets | Self::Gats)
-    }
-
-    /// Whether it retrieves values and gives them a new expiry.
-    pub const fn touches(self) -> bool {
-        matches!(self, Self::Gat | Self::Gats)
-    }
-}
 
 /// Why a request is answered by the proxy itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +67,7 @@ impl Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The command.
-    pub verb: Verb,
+    pub command: Command,
     /// The (first) key; empty when there is none.
     pub key: Range<usize>,
     /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
@@ -133,10 +91,10 @@ pub struct Line {
 
 impl Line {
     /// A line that a backend needs to see up to `head`.
-    pub(super) fn new(verb: Verb, key: Range<usize>, head: usize) -> Self {
+    pub(super) fn new(command: Command, key: Range<usize>, head: usize) -> Self {
         let (tail, cut, value) = (&b""[..], 0..0, None);
         let (quiet, many, base64, repeats) = (false, false, false, false);
-        Self { verb, key, head, tail, cut, value, quiet, many, base64, repeats }
+        Self { command, key, head, tail, cut, value, quiet, many, base64, repeats }
     }
 }
 
@@ -196,11 +154,11 @@ pub(super) fn unsafe_bytes(bytes: &[u8]) -> bool {
 impl Line {
     /// Whether the client is not even told of an error: meta commands show errors always.
     pub fn hides_errors(&self) -> bool {
-        self.quiet && self.verb != Verb::MetaSet
+        self.quiet && self.command != Command::MetaSet
     }
 
     /// Whether it is a retrieval of the classic kind, which may name many keys.
     pub fn is_retrieval(&self) -> bool {
-        matches!(self.verb, Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats)
+        matches!(self.command, Command::Get | Command::Gets | Command::Gat | Command::Gats)
     }
 }

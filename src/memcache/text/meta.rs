@@ -3,9 +3,10 @@
 //! backend is asked, are looked at.
 
 use super::classic::announced;
-use super::line::{Line, Refusal, Verb, Verdict, refuse, unsafe_bytes};
+use super::line::{Line, Refusal, Verdict, refuse, unsafe_bytes};
 use super::words::Words;
 use crate::memcache::KEY_BYTES_MAX;
+use crate::memcache::op::Command;
 use std::ops::Range;
 
 /// Flags that every memcached takes on an `ms`; 1.6.18 reads the value of a longer line as
@@ -24,22 +25,22 @@ struct Flags {
 }
 
 /// `mg`, `md`, `ma`, `me`: one line.
-pub(super) fn keyed(verb: Verb, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    let flags = match Flags::read(verb, line, words, key.end) {
+    let flags = match Flags::read(command, line, words, key.end) {
         Ok(flags) => flags,
         Err(refusal) => return refuse(refusal),
     };
     // In memcached's own words, which for an `ma` are those of its flags.
-    if key.len() > KEY_BYTES_MAX && verb == Verb::MetaArithmetic {
+    if key.len() > KEY_BYTES_MAX && command == Command::MetaArithmetic {
         return refuse(Refusal::InvalidOrDuplicateFlag);
     }
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
         return refuse(Refusal::BadFormat);
     }
-    Verdict::Ask(flags.onto(Line::new(verb, key, 0)))
+    Verdict::Ask(flags.onto(Line::new(command, key, 0)))
 }
 
 /// `ms key bytes flag*`, and the value behind it.
@@ -51,7 +52,7 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
         return refuse(Refusal::BadFormat);
     };
     let swallow = |refusal| Verdict::Swallow { value, refusal, quiet: false };
-    let flags = match Flags::read(Verb::MetaSet, line, words, length.end) {
+    let flags = match Flags::read(Command::MetaSet, line, words, length.end) {
         Ok(flags) => flags,
         Err(Refusal::BadFormat) => return refuse(Refusal::BadFormat),
         Err(refusal) => return swallow(refusal),
@@ -62,13 +63,13 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     if flags.count > SET_FLAGS_MAX {
         return swallow(Refusal::TooManyFlags);
     }
-    let line = Line { value: Some(value), ..Line::new(Verb::MetaSet, key, 0) };
+    let line = Line { value: Some(value), ..Line::new(Command::MetaSet, key, 0) };
     Verdict::Ask(flags.onto(line))
 }
 
 impl Flags {
     /// The flags of a line, which stand behind `end`.
-    fn read(verb: Verb, line: &[u8], words: Words<'_>, end: usize) -> Result<Self, Refusal> {
+    fn read(command: Command, line: &[u8], words: Words<'_>, end: usize) -> Result<Self, Refusal> {
         let mut flags = Self { count: 0, quiet: None, base64: false, repeat: true, end };
         for word in words {
             flags.count += 1;
@@ -77,10 +78,10 @@ impl Flags {
                 return Err(Refusal::BadFormat);
             }
             match line[word.start] {
-                b'q' if verb != Verb::MetaDebug => {
+                b'q' if command != Command::MetaDebug => {
                     let cut = flags.end..word.end;
                     if flags.quiet.replace(cut).is_some() {
-                        return Err(duplicate(verb));
+                        return Err(duplicate(command));
                     }
                 }
                 b'b' => flags.base64 = true,
@@ -95,13 +96,13 @@ impl Flags {
     fn onto(self, line: Line) -> Line {
         let quiet = self.quiet.is_some();
         let cut = self.quiet.unwrap_or(0..0);
-        let repeats = self.repeat && line.verb == Verb::MetaGet;
+        let repeats = self.repeat && line.command == Command::MetaGet;
         Line { head: self.end, cut, quiet, base64: self.base64, repeats, ..line }
     }
 }
 
-const fn duplicate(verb: Verb) -> Refusal {
-    if matches!(verb, Verb::MetaArithmetic) {
+const fn duplicate(command: Command) -> Refusal {
+    if matches!(command, Command::MetaArithmetic) {
         Refusal::InvalidOrDuplicateFlag
     } else {
         Refusal::DuplicateFlag

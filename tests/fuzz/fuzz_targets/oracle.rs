@@ -1,6 +1,7 @@
 //! What honest backends that hold nothing make a client hear.
 
-use nodeproxy::memcache::text::line::{Line, Verb};
+use nodeproxy::memcache::text::line::Line;
+use nodeproxy::memcache::op::Command;
 use nodeproxy::memcache::text::request::{RequestParser, Step};
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::BufferPool;
@@ -30,7 +31,7 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
                 break;
             }
             Step::Request(request) => {
-                if request.line.verb == Verb::Quit {
+                if request.line.command == Command::Quit {
                     break;
                 }
                 answers.extend(answer(&request.line));
@@ -42,20 +43,20 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
 }
 
 fn answer(line: &Line) -> &'static [u8] {
-    match line.verb {
-        Verb::Get | Verb::Gets | Verb::Gat | Verb::Gats => b"END\r\n",
-        Verb::Version => b"VERSION 1.6.45 nodeproxy\r\n",
-        Verb::MetaNoop => b"MN\r\n",
-        Verb::Stats | Verb::Quit => b"",
-        Verb::MetaDebug => b"EN\r\n",
+    match line.command {
+        Command::Get | Command::Gets | Command::Gat | Command::Gats => b"END\r\n",
+        Command::Version => b"VERSION 1.6.45 nodeproxy\r\n",
+        Command::MetaNoop => b"MN\r\n",
+        Command::Stats | Command::Quit => b"",
+        Command::MetaDebug => b"EN\r\n",
         _ if line.quiet => b"",
-        Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Cas => {
+        Command::Set | Command::Add | Command::Replace | Command::Append | Command::Prepend | Command::Cas => {
             b"STORED\r\n"
         }
-        Verb::Delete | Verb::Incr | Verb::Decr | Verb::Touch => b"NOT_FOUND\r\n",
-        Verb::MetaGet => b"EN\r\n",
-        Verb::MetaSet | Verb::MetaDelete | Verb::MetaArithmetic => b"HD\r\n",
-        Verb::FlushAll | Verb::Verbosity => b"OK\r\n",
+        Command::Delete | Command::Incr | Command::Decr | Command::Touch => b"NOT_FOUND\r\n",
+        Command::MetaGet => b"EN\r\n",
+        Command::MetaSet | Command::MetaDelete | Command::MetaArithmetic => b"HD\r\n",
+        Command::FlushAll | Command::Verbosity => b"OK\r\n",
     }
 }
 
@@ -66,11 +67,11 @@ pub fn take(bytes: &mut Vec<u8>) -> Option<&'static [u8]> {
     let line = bytes[..end].strip_suffix(b"\r").expect("CR LF").to_vec();
     assert!(!line.contains(&b'\r') && !line.contains(&0), "{}", line.escape_ascii());
     let words: Vec<_> = line.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
-    let verb = std::str::from_utf8(words[0]).expect("a command");
-    check_whole(verb, &words, line.len());
+    let command = std::str::from_utf8(words[0]).expect("a command");
+    check_whole(command, &words, line.len());
     let key = |at: usize| assert!((1..=250).contains(&words[at].len()), "a key");
     let mut len = end + 1;
-    let answer: &[u8] = match (verb, words.len()) {
+    let answer: &[u8] = match (command, words.len()) {
         ("get" | "gets", 2..) => {
             (1..words.len()).for_each(key);
             b"END\r\n"
@@ -118,12 +119,12 @@ pub fn take(bytes: &mut Vec<u8>) -> Option<&'static [u8]> {
 }
 
 /// What no backend may be sent, whatever the command.
-fn check_whole(verb: &str, words: &[&[u8]], len: usize) {
-    let meta = verb.len() == 2;
-    let retrieval = verb.starts_with('g');
+fn check_whole(command: &str, words: &[&[u8]], len: usize) {
+    let meta = command.len() == 2;
+    let retrieval = command.starts_with('g');
     assert!(retrieval || len <= 2_046, "a line that a memcached gives up");
     assert!(meta || retrieval || words.last() != Some(&&b"noreply"[..]), "noreply");
-    if meta && verb != "me" {
+    if meta && command != "me" {
         assert!(words[2..].iter().all(|flag| flag[0] != b'q'), "quiet");
     }
 }
