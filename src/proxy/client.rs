@@ -8,8 +8,7 @@ use super::limits::{
     SURPRISE, TYPICAL_REPLY_BYTES,
 };
 use super::replies::Replies;
-use crate::buffer::BufferPool;
-use crate::buffer::RingBuf;
+use crate::buffer::{BufferPool, RingBuf};
 use crate::memcache::text::line::Request;
 use crate::memcache::text::request::RequestParser;
 use crate::time::Time;

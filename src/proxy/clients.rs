@@ -8,8 +8,7 @@ use super::limits::{
     COMPANY, GATHER_BYTES_KEPT_MAX, GATHERS_KEPT_MAX, PLACES_MAX, PLACES_MAX_IN_COMPANY,
 };
 use super::replies::Slot;
-use crate::buffer::BufferPool;
-use crate::buffer::RingBuf;
+use crate::buffer::{BufferPool, RingBuf};
 use crate::metrics::Counters;
 use crate::slab::SlotMap;
 use crate::time::Time;

@@ -8,8 +8,7 @@
 use super::close::Close;
 use super::ids::LinkId;
 use super::limits::BATCH_BYTES_MAX;
-use crate::buffer::BufferPool;
-use crate::buffer::RingBuf;
+use crate::buffer::{BufferPool, RingBuf};
 use crate::memcache::op::Command;
 use crate::memcache::text::reply;
 use std::borrow::Cow;

@@ -6,9 +6,9 @@ use super::close::Close;
 use super::limits::{
     ANNOUNCED_BYTES_MAX, IN_FLIGHT_KEPT, LINK_BYTES_MAX, LINK_READ_BYTES, SILENT_TIMEOUTS,
 };
-use crate::buffer::BufferPool;
-use crate::buffer::RingBuf;
-use crate::memcache::text::line::{Line, Request};
+use crate::buffer::{BufferPool, RingBuf};
+use crate::memcache::op::Op;
+use crate::memcache::text::line::Request;
 use crate::memcache::text::reply::ReplyParser;
 use crate::time::Time;
 use std::collections::VecDeque;
@@ -268,10 +268,10 @@ impl<S> Link<S> {
         request: &Request,
         buffers: &mut BufferPool,
     ) {
-        let Request { line, line_len, len } = request;
-        let Line { head, tail, cut, .. } = line;
-        let whole = cut.is_empty() && tail.is_empty();
-        if head + 2 == *line_len && input.byte(*head) == b'\r' && whole {
+        let Request { op, line_len, len } = request;
+        let Op { forward_end, suffix, quiet_flag, .. } = op;
+        let whole = quiet_flag.is_empty() && suffix.is_empty();
+        if forward_end + 2 == *line_len && input.byte(*forward_end) == b'\r' && whole {
             return self.output.take_from(buffers, input, *len);
         }
         self.forward(input, request, buffers);
@@ -280,11 +280,11 @@ impl<S> Link<S> {
 
     /// Writes a request to the output, without what the backend need not see.
     pub(super) fn forward(&mut self, input: &RingBuf, request: &Request, buffers: &mut BufferPool) {
-        let Request { line, line_len, len } = request;
-        let Line { head, tail, cut, .. } = line;
-        self.output.extend_from(buffers, input, 0..cut.start);
-        self.output.extend_from(buffers, input, cut.end..*head);
-        self.output.extend(buffers, tail);
+        let Request { op, line_len, len } = request;
+        let Op { forward_end, suffix, quiet_flag, .. } = op;
+        self.output.extend_from(buffers, input, 0..quiet_flag.start);
+        self.output.extend_from(buffers, input, quiet_flag.end..*forward_end);
+        self.output.extend(buffers, suffix);
         self.output.extend(buffers, b"\r\n");
         self.output.extend_from(buffers, input, *line_len..*len);
     }

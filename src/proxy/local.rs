@@ -33,7 +33,7 @@ const VERSION_REPLY: &[u8] = b"VERSION 1.6.45 nodeproxy\r\n";
 impl<S> Proxy<S> {
     /// Serves a request that is not sent to the backend of its key.
     pub(super) fn serve_here(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
-        let verb = request.line.command;
+        let verb = request.op.command;
         if verb == Command::Quit {
             self.end_reading(id);
             return Next::Rest;
@@ -83,10 +83,10 @@ impl<S> Proxy<S> {
             }
         }
         client.input.consume(request.len);
-        if request.line.command == Command::FlushAll {
+        if request.op.command == Command::FlushAll {
             clients.counters.cmd_flush += 1;
         }
-        self.answer_here(id, Slot::End(if request.line.quiet { b"" } else { b"OK\r\n" }));
+        self.answer_here(id, Slot::End(if request.op.quiet { b"" } else { b"OK\r\n" }));
         Next::More
     }
 
@@ -97,14 +97,14 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return;
         };
-        let line = &request.line;
+        let line = &request.op;
         if !matches!(line.command, Command::Set | Command::MetaSet) {
             return client.input.consume(request.line_len);
         }
         // The refusal will have this place, or one behind it.
         client.last_write = Some(client.replies.next_place());
         let key = client.input.slice(line.key.clone(), scratch);
-        let (before, after, kind): (&[u8], &[u8], _) = match line.base64 {
+        let (before, after, kind): (&[u8], &[u8], _) = match line.key_is_base64 {
             true => (b"md ", b" b\r\n", Kind::MetaDelete),
             // Without a word behind it some memcacheds take this key for the flag.
             false if key == NOREPLY => (b"delete ", b" 0\r\n", Kind::Delete),

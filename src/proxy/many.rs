@@ -28,7 +28,7 @@ impl<S> Proxy<S> {
     pub(super) fn gather(&mut self, id: ClientId, gathering: Gathering, now: Time) -> Next {
         let Gathering { request, at } = gathering;
         let mut gather = self.clients.take_gather();
-        gather.verb = request.line.command;
+        gather.verb = request.op.command;
         let (at, finished) = self.collect(id, &request, at, &mut gather, now);
         self.clients.counters.retrieve(gather.verb, gather.len());
         if gather.len() > 0 {
@@ -62,7 +62,7 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return (at, false);
         };
-        let line = client.input.slice(0..request.line.head, scratch);
+        let line = client.input.slice(0..request.op.forward_end, scratch);
         let mut words = Words::new(line, at);
         for _ in 0..client.may_owe_more().min(KEYS_PER_TURN) {
             let Some(key) = words.next() else {
@@ -96,9 +96,9 @@ impl<S> Proxy<S> {
         let Some(client) = clients.get_mut(id) else {
             return;
         };
-        let kind = Kind::Part(request.line.command);
+        let kind = Kind::Part(request.op.command);
         client.noted(client.replies.next_place(), kind);
-        let prefix = client.input.slice(0..request.line.key.start, scratch).trim_ascii_end();
+        let prefix = client.input.slice(0..request.op.key.start, scratch).trim_ascii_end();
         let place = client.replies.next_place();
         let mut failed = 0;
         for (at, part) in gather.parts().iter_mut().enumerate() {
@@ -111,7 +111,7 @@ impl<S> Proxy<S> {
                 continue;
             };
             let capped =
-                part.ttl.map(|ttl| about.capped_prefix(prefix, request.line.command, ttl, now));
+                part.ttl.map(|ttl| about.capped_prefix(prefix, request.op.command, ttl, now));
             let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
             let pieces = [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"];
             link.ask(asked, pieces, buffers);

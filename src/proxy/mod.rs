@@ -37,12 +37,11 @@ pub use backend::Policy;
 pub use client::Limits;
 pub use pool::OnDown;
 
-use crate::buffer::BufferPool;
-use crate::buffer::RingBuf;
+use crate::buffer::{BufferPool, RingBuf};
 use crate::fingerprint::Fingerprints;
-use crate::memcache::op::Command;
+use crate::memcache::op::{Command, Op};
 use crate::memcache::text::expiry;
-use crate::memcache::text::line::{Line, Request};
+use crate::memcache::text::line::Request;
 use crate::placement::{BuildError, Node, Scheme};
 use crate::time::Time;
 use backend::Backend;
@@ -365,15 +364,15 @@ impl About {
 
     /// What a request's line begins with, its expiry cut down to `ttl` seconds.
     fn capped(&self, input: &RingBuf, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
-        let Line { head, tail, cut, command: verb, .. } = &request.line;
-        let mut line = Vec::with_capacity(*head);
-        for range in [0..cut.start, cut.end..*head] {
+        let Op { forward_end, suffix, quiet_flag, command, .. } = &request.op;
+        let mut line = Vec::with_capacity(*forward_end);
+        for range in [0..quiet_flag.start, quiet_flag.end..*forward_end] {
             let (first, second) = input.pieces(range);
             line.extend_from_slice(first);
             line.extend_from_slice(second);
         }
-        line.extend_from_slice(tail);
-        expiry::capped(&line, *verb, ttl, self.unix_time(now))
+        line.extend_from_slice(suffix);
+        expiry::capped(&line, *command, ttl, self.unix_time(now))
     }
 
     /// The same for what stands before the keys of a retrieval.

@@ -109,10 +109,10 @@ impl<S> Proxy<S> {
     }
 
     fn serve(&mut self, id: ClientId, request: Request, now: Time) -> Next {
-        match Kind::of(request.line.command) {
+        match Kind::of(request.op.command) {
             None => self.serve_here(id, &request, now),
-            Some(_) if request.line.many => {
-                let at = request.line.key.start;
+            Some(_) if request.op.many_keys => {
+                let at = request.op.key.start;
                 self.gather(id, Gathering { request, at }, now)
             }
             Some(kind) => self.forward(id, &request, kind, now),
@@ -130,11 +130,11 @@ impl<S> Proxy<S> {
             client.hesitates = true;
             return Next::Rest;
         }
-        let line = client.input.slice(0..request.line.head, scratch);
-        let key = &line[request.line.key.clone()];
+        let line = client.input.slice(0..request.op.forward_end, scratch);
+        let key = &line[request.op.key.clone()];
         let Route { backend, ttl } =
-            placed_by(&request.line, key, |key| route(pools, client.pool, &links.backends, key));
-        let quiet = request.line.quiet;
+            placed_by(&request.op, key, |key| route(pools, client.pool, &links.backends, key));
+        let quiet = request.op.quiet;
         let lacking = links.backends[backend].lacks(kind);
         let failure = match links.way(backend, client.lane, now) {
             Way::Full(link) => {
@@ -145,7 +145,7 @@ impl<S> Proxy<S> {
             Way::Open(_, link) if !lacking => {
                 let place = client.replies.expect();
                 let print = if kind.is_get() { prints.of(key) } else { 0 };
-                let kept = if request.line.repeats { link.keep(line, buffers) } else { 0 };
+                let kept = if request.op.refetchable { link.keep(line, buffers) } else { 0 };
                 let before = link.output.len();
                 match ttl {
                     None => link.take_over(&mut client.input, request, buffers),
@@ -197,9 +197,10 @@ impl<S> Proxy<S> {
             placed_by(&line, key, |key| route(pools, client.pool, &links.backends, key));
         match links.way(backend, client.lane, now) {
             Way::Open(_, link) | Way::Full(link) => {
-                let kept = if line.repeats { link.keep(&text, buffers) } else { 0 };
+                let kept = if line.refetchable { link.keep(&text, buffers) } else { 0 };
                 let asked = Asked { print: prints.of(key), kept, ..asked };
-                let pieces = [&text[..line.cut.start], &text[line.cut.end..], b"\r\n"];
+                let pieces =
+                    [&text[..line.quiet_flag.start], &text[line.quiet_flag.end..], b"\r\n"];
                 link.ask(asked, pieces, buffers);
             }
             Way::Down => answer::fail(&asked, Failure::Down, &policy, clients, buffers),

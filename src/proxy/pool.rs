@@ -5,7 +5,7 @@ use super::backend::Backend;
 use super::client::Limits;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::base64;
-use crate::memcache::text::line::Line;
+use crate::memcache::op::Op;
 use crate::placement::{BuildError, Node, Placement, Scheme};
 use std::ops::Range;
 
@@ -137,8 +137,8 @@ fn reroute(pools: &[Pool], mut pool: usize, backends: &[Backend], key: &[u8]) ->
 /// Calls `with` with what a key is placed by. A key in base64 is placed by what it stands for, so
 /// that `ms Zm9v b` and `get foo` meet; one that stands for nothing is refused by any backend.
 #[inline]
-pub(super) fn placed_by<T>(line: &Line, key: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
-    if !line.base64 {
+pub(super) fn placed_by<T>(op: &Op, key: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
+    if !op.key_is_base64 {
         return with(key);
     }
     let mut decoded = [0; KEY_BYTES_MAX];

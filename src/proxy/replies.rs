@@ -8,8 +8,7 @@ use super::gather::Gather;
 use super::ids::Place;
 use super::kind::Kind;
 use super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
-use crate::buffer::BufferPool;
-use crate::buffer::RingBuf;
+use crate::buffer::{BufferPool, RingBuf};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 

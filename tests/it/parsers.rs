@@ -1,8 +1,7 @@
 //! The parsers over every split of their input and every offset of their ring, against naive ones
 //! that see everything at once.
 
-use nodeproxy::buffer::RingBuf;
-use nodeproxy::buffer::{BUFFER_BYTES_MIN, BufferPool};
+use nodeproxy::buffer::{BUFFER_BYTES_MIN, BufferPool, RingBuf};
 use nodeproxy::memcache::text::grammar;
 use nodeproxy::memcache::text::line::{Refusal, Verdict};
 use nodeproxy::memcache::text::reply::{Form, ReplyParser, Word};
@@ -47,7 +46,7 @@ fn requests(bytes: &[u8], size: usize, offset: usize) -> Meaning {
                     assert!(total > ring.len(), "it asks for what it has");
                     break;
                 }
-                Step::Request(request) => (format!("{:?}", request.line), request.len),
+                Step::Request(request) => (format!("{:?}", request.op), request.len),
                 Step::Oversize(request) => {
                     skipped.extend(held(&ring, request.line_len));
                     ring.consume(request.line_len);

@@ -1,18 +1,18 @@
 //! The commands that name no key, and what is no command.
 
 use super::classic::is_exptime;
-use super::line::{Line, Refusal, Verdict, refuse, says_noreply};
+use super::line::{Refusal, Verdict, refuse, says_noreply};
 use super::number::unsigned;
 use super::words::Words;
-use crate::memcache::op::Command;
+use crate::memcache::op::{Command, Op};
 
 /// Understands a line by its first word, which is not that of a command with keys.
 pub(super) fn understand(word: &[u8], line: &[u8], words: Words<'_>) -> Verdict {
     let quiet = says_noreply(line, words.clone());
     match word {
-        b"version" => Verdict::Ask(Line::new(Command::Version, 0..0, 0)),
-        b"quit" => Verdict::Ask(Line::new(Command::Quit, 0..0, 0)),
-        b"stats" => Verdict::Ask(Line::new(Command::Stats, 0..0, 0)),
+        b"version" => Verdict::Ask(Op::new(Command::Version, 0..0, 0)),
+        b"quit" => Verdict::Ask(Op::new(Command::Quit, 0..0, 0)),
+        b"stats" => Verdict::Ask(Op::new(Command::Stats, 0..0, 0)),
         b"flush_all" => flush_all(line, words, quiet),
         b"verbosity" => verbosity(line, words, quiet),
         // They are about the inside of one server; each would mean something else on many.
@@ -37,13 +37,13 @@ pub(super) fn unknown(line: &[u8]) -> Verdict {
 /// `flush_all [delay] [noreply]`.
 fn flush_all(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
     let word = "flush_all".len();
-    let head = match words.next() {
+    let forward_end = match words.next() {
         None => word,
         Some(only) if quiet && words.clone().next().is_none() => only.start.min(word),
         Some(delay) if is_exptime(&line[delay.clone()]) => delay.end,
         Some(_) => return Verdict::Refuse { refusal: Refusal::BadExptime, quiet },
     };
-    Verdict::Ask(Line { quiet, ..Line::new(Command::FlushAll, 0..0, head) })
+    Verdict::Ask(Op { quiet, ..Op::new(Command::FlushAll, 0..0, forward_end) })
 }
 
 /// `verbosity level [noreply]`.
@@ -51,7 +51,7 @@ fn verbosity(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
     let level = words.next().unwrap_or(0..0);
     match unsigned(&line[level.clone()]) {
         Some(number) if number <= u64::from(u32::MAX) => {
-            Verdict::Ask(Line { quiet, ..Line::new(Command::Verbosity, 0..0, level.end) })
+            Verdict::Ask(Op { quiet, ..Op::new(Command::Verbosity, 0..0, level.end) })
         }
         _ => Verdict::Refuse { refusal: Refusal::BadFormat, quiet },
     }

@@ -1,9 +1,9 @@
 //! The classic commands that name keys: `get key*`, `set key flags exptime bytes`, `incr key n` ...
 
-use super::line::{Line, NOREPLY, Refusal, Verdict, refuse, says_noreply, unsafe_bytes};
+use super::line::{NOREPLY, Refusal, Verdict, refuse, says_noreply, unsafe_bytes};
 use super::number::{signed, unsigned};
 use super::words::Words;
-use crate::memcache::op::Command;
+use crate::memcache::op::{Command, Op};
 use crate::memcache::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::ops::Range;
 
@@ -17,13 +17,13 @@ pub(super) fn retrieval(command: Command, line: &[u8], mut words: Words<'_>, odd
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    let head = line.iter().rposition(|byte| *byte != b' ').map_or(key.end, |at| at + 1);
-    let keys = &line[key.start..head];
+    let forward_end = line.iter().rposition(|byte| *byte != b' ').map_or(key.end, |at| at + 1);
+    let keys = &line[key.start..forward_end];
     if has_long_word(keys) || odd && unsafe_bytes(keys) {
         return refuse(Refusal::BadFormat);
     }
-    let many = head != key.end;
-    Verdict::Ask(Line { many, ..Line::new(command, key, head) })
+    let many_keys = forward_end != key.end;
+    Verdict::Ask(Op { many_keys, ..Op::new(command, key, forward_end) })
 }
 
 /// Whether there are more bytes without a space between them than a key may have. Looks backwards
@@ -68,7 +68,7 @@ pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: 
     };
     let quiet = says_noreply(line, words.clone());
     let last = if command == Command::Cas { words.next().unwrap_or(0..0) } else { length };
-    let head = last.end;
+    let forward_end = last.end;
     // memcached takes flags of any 64 bits and keeps some of them; a plus sign is none of its
     // business, for `strtoul` it is fine.
     let without_plus = |word: Range<usize>| {
@@ -83,7 +83,7 @@ pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: 
     if !sound {
         return Verdict::Swallow { value, refusal: Refusal::BadFormat, quiet };
     }
-    Verdict::Ask(Line { value: Some(value), quiet, ..Line::new(command, key, head) })
+    Verdict::Ask(Op { value: Some(value), quiet, ..Op::new(command, key, forward_end) })
 }
 
 /// `delete key [0] [noreply]`; the number was a delay once, and some clients still send it.
@@ -101,9 +101,9 @@ pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict 
     }
     // Who names a key wants to be told; but newer memcacheds take the last word for the flag,
     // whatever it stands for.
-    let tail: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
+    let suffix: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
     match alone(Command::Delete, line, key.clone(), key.end, quiet, odd) {
-        Verdict::Ask(line) => Verdict::Ask(Line { tail, ..line }),
+        Verdict::Ask(line) => Verdict::Ask(Op { suffix, ..line }),
         other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => other,
     }
 }
@@ -129,14 +129,14 @@ fn alone(
     command: Command,
     line: &[u8],
     key: Range<usize>,
-    head: usize,
+    forward_end: usize,
     quiet: bool,
     odd: bool,
 ) -> Verdict {
-    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..head]) {
+    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..forward_end]) {
         return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
     }
-    Verdict::Ask(Line { quiet, ..Line::new(command, key, head) })
+    Verdict::Ask(Op { quiet, ..Op::new(command, key, forward_end) })
 }
 
 /// A number of 32 bits, with a minus or without.

@@ -2,10 +2,10 @@
 //! bytes`, when they are all there and nothing about them is odd. Whatever is not recognized here
 //! goes the long way, and means the same: the tests of the parsers compare the two.
 
-use super::line::{Line, Request};
+use super::line::Request;
 use crate::buffer::scan;
 use crate::memcache::KEY_BYTES_MAX;
-use crate::memcache::op::Command;
+use crate::memcache::op::{Command, Op};
 use std::ops::Range;
 
 /// No number of more digits is looked at here: it might not fit.
@@ -23,11 +23,11 @@ pub(super) fn request(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
 
 fn get(bytes: &[u8]) -> Option<Request> {
     let key = word(bytes, 4)?;
-    let head = key.end;
-    is_line_end(bytes, head).then(|| Request {
-        line: Line::new(Command::Get, key, head),
-        line_len: head + 2,
-        len: head + 2,
+    let forward_end = key.end;
+    is_line_end(bytes, forward_end).then(|| Request {
+        op: Op::new(Command::Get, key, forward_end),
+        line_len: forward_end + 2,
+        len: forward_end + 2,
     })
 }
 
@@ -35,15 +35,15 @@ fn set(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
     let key = word(bytes, 4)?;
     let (_, end) = number(bytes, key.end)?;
     let (_, end) = number(bytes, end)?;
-    let (value, head) = number(bytes, end)?;
+    let (value, forward_end) = number(bytes, end)?;
     let value = value as usize;
-    let line_len = head + 2;
-    let whole = is_line_end(bytes, head)
+    let line_len = forward_end + 2;
+    let whole = is_line_end(bytes, forward_end)
         && value <= value_bytes_max
         && bytes.len() >= line_len + value + 2
         && is_line_end(bytes, line_len + value);
     whole.then(|| Request {
-        line: Line { value: Some(value), ..Line::new(Command::Set, key, head) },
+        op: Op { value: Some(value), ..Op::new(Command::Set, key, forward_end) },
         line_len,
         len: line_len + value + 2,
     })

@@ -5,17 +5,17 @@
 //! out of the part that is forwarded. What is not let through is answered as memcached 1.6.45
 //! would.
 
-use super::line::{Line, Refusal, Verdict, refuse};
+use super::line::{Refusal, Verdict, refuse};
 use super::words::Words;
 use super::{LINE_BYTES_MAX, admin, classic, meta};
-use crate::memcache::op::Command;
+use crate::memcache::op::{Command, Op};
 
 /// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
 pub fn understand(line: &[u8], odd: bool) -> Verdict {
     let verdict = dispatch(line, odd);
     // A backend that gets so long a line in pieces gives up before its end.
     if let Verdict::Ask(it) = &verdict
-        && it.head > LINE_BYTES_MAX - 2
+        && it.forward_end > LINE_BYTES_MAX - 2
         && !it.is_retrieval()
     {
         let (refusal, quiet) = (Refusal::LineTooLong, it.quiet);
@@ -57,7 +57,7 @@ fn dispatch(line: &[u8], odd: bool) -> Verdict {
         b"md" => meta::keyed(Command::MetaDelete, line, words, odd),
         b"ma" => meta::keyed(Command::MetaArithmetic, line, words, odd),
         b"me" => meta::keyed(Command::MetaDebug, line, words, odd),
-        b"mn" => Verdict::Ask(Line::new(Command::MetaNoop, 0..0, 0)),
+        b"mn" => Verdict::Ask(Op::new(Command::MetaNoop, 0..0, 0)),
         _ => admin::understand(word, line, words),
     }
 }
@@ -66,7 +66,7 @@ fn dispatch(line: &[u8], odd: bool) -> Verdict {
 mod tests {
     use super::*;
 
-    fn ask(text: &str) -> Line {
+    fn ask(text: &str) -> Op {
         match understand(text.as_bytes(), true) {
             Verdict::Ask(line) => line,
             other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => {
@@ -85,21 +85,33 @@ mod tests {
     #[test]
     fn requests_are_understood() {
         let line = ask("get  foo");
-        assert_eq!((line.command, line.key, line.head, line.many), (Command::Get, 5..8, 8, false));
+        assert_eq!(
+            (line.command, line.key, line.forward_end, line.many_keys),
+            (Command::Get, 5..8, 8, false)
+        );
         let line = ask("gets a bb  ");
-        assert_eq!((line.command, line.key, line.head, line.many), (Command::Gets, 5..6, 9, true));
+        assert_eq!(
+            (line.command, line.key, line.forward_end, line.many_keys),
+            (Command::Gets, 5..6, 9, true)
+        );
         let line = ask("set k 1 -1 10");
-        assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 13, Some(10), false));
+        assert_eq!(
+            (line.key, line.forward_end, line.value, line.quiet),
+            (4..5, 13, Some(10), false)
+        );
         let line = ask("cas k 1 0 10 77 noreply");
-        assert_eq!((line.key, line.head, line.value, line.quiet), (4..5, 15, Some(10), true));
+        assert_eq!(
+            (line.key, line.forward_end, line.value, line.quiet),
+            (4..5, 15, Some(10), true)
+        );
         let line = ask("incr k 5 noreply");
-        assert_eq!((line.key, line.head, line.value, line.quiet), (5..6, 8, None, true));
+        assert_eq!((line.key, line.forward_end, line.value, line.quiet), (5..6, 8, None, true));
     }
 
     #[test]
     fn words_that_memcached_ignores_are_not_forwarded() {
-        assert_eq!(ask("set k 0 0 1 junk noreply").head, "set k 0 0 1".len());
-        assert_eq!(ask("delete k 0").head, "delete k".len());
+        assert_eq!(ask("set k 0 0 1 junk noreply").forward_end, "set k 0 0 1".len());
+        assert_eq!(ask("delete k 0").forward_end, "delete k".len());
         assert!(ask("delete k 0 noreply").quiet);
         for text in ["delete k 1", "delete k noreply 0", "delete k 0 0 noreply", "delete a b c d"] {
             assert_eq!(refusal(text), Refusal::BadDelete, "{text:?}");
@@ -110,9 +122,9 @@ mod tests {
     fn a_key_called_noreply_is_a_key() {
         assert!(!ask("get noreply").quiet);
         let line = ask("delete noreply");
-        assert_eq!((line.quiet, line.head), (false, 14));
+        assert_eq!((line.quiet, line.forward_end), (false, 14));
         assert!(ask("delete noreply noreply").quiet);
-        assert_eq!((line.tail, ask("delete k").tail), (&b" 0"[..], &b""[..]));
+        assert_eq!((line.suffix, ask("delete k").suffix), (&b" 0"[..], &b""[..]));
         assert!(!ask("incr noreply 1").quiet);
     }
 
@@ -195,10 +207,10 @@ mod tests {
     #[test]
     fn meta_flags_go_by_except_the_quiet_one() {
         let line = ask("mg k v q Oabc k");
-        assert_eq!((line.key.clone(), line.head, line.cut), (3..4, 15, 6..8));
+        assert_eq!((line.key.clone(), line.forward_end, line.quiet_flag), (3..4, 15, 6..8));
         assert!(line.quiet);
         let line = ask("ms Zm9v 3 b T0");
-        assert_eq!((line.value, line.head, line.base64), (Some(3), 14, true));
+        assert_eq!((line.value, line.forward_end, line.key_is_base64), (Some(3), 14, true));
         assert!(!ask("me k q").quiet);
         assert_eq!(refusal("mg k q v q"), Refusal::DuplicateFlag);
         assert_eq!(refusal("ma k q v q"), Refusal::InvalidOrDuplicateFlag);
@@ -214,7 +226,7 @@ mod tests {
     #[test]
     fn retrievals_with_an_expiry_are_understood() {
         let line = ask("gat 100 a b");
-        assert_eq!((line.key, line.head, line.many), (8..9, 11, true));
+        assert_eq!((line.key, line.forward_end, line.many_keys), (8..9, 11, true));
         for text in ["gat x a", "gat 2147483648 a", "gats +1 a"] {
             assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
         }
@@ -224,7 +236,7 @@ mod tests {
 
     #[test]
     fn commands_without_keys_are_understood() {
-        for (text, head, quiet) in [
+        for (text, forward_end, quiet) in [
             ("flush_all", "flush_all", false),
             ("flush_all 0", "flush_all 0", false),
             ("flush_all -1 noreply", "flush_all -1", true),
@@ -234,7 +246,7 @@ mod tests {
             ("verbosity 1 noreply", "verbosity 1", true),
         ] {
             let line = ask(text);
-            assert_eq!((line.head, line.quiet), (head.len(), quiet), "{text:?}");
+            assert_eq!((line.forward_end, line.quiet), (forward_end.len(), quiet), "{text:?}");
         }
         for text in ["flush_all x", "flush_all noreply 10", "flush_all 4294967295"] {
             assert_eq!(refusal(text), Refusal::BadExptime, "{text:?}");
@@ -255,6 +267,6 @@ mod tests {
         let (refusal, quiet) = (Refusal::LineTooLong, false);
         let expected = Verdict::Swallow { value: 3, refusal, quiet };
         assert_eq!(understand(set.as_bytes(), false), expected);
-        assert_eq!(ask(&format!("get{spaces}k")).head, 2104);
+        assert_eq!(ask(&format!("get{spaces}k")).forward_end, 2104);
     }
 }

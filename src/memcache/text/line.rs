@@ -1,8 +1,7 @@
 //! What one line of a client asks for, and how what asks for nothing is refused.
 
 use super::words::Words;
-use crate::memcache::op::Command;
-use std::ops::Range;
+use crate::memcache::op::Op;
 
 /// Why a request is answered by the proxy itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,46 +62,11 @@ impl Refusal {
     }
 }
 
-/// A line that asks for something; positions are counted from its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The command.
-    pub command: Command,
-    /// The (first) key; empty when there is none.
-    pub key: Range<usize>,
-    /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
-    pub head: usize,
-    /// What a backend needs to see behind it.
-    pub tail: &'static [u8],
-    /// A piece within it that no backend must see: the quiet flag of a meta command.
-    pub cut: Range<usize>,
-    /// Bytes of the value that follows the line, its CR LF not counted.
-    pub value: Option<usize>,
-    /// Whether the client wants no answer: none at all, or none but an unexpected one when it is a
-    /// meta command.
-    pub quiet: bool,
-    /// Whether more keys follow the first.
-    pub many: bool,
-    /// Whether the key stands there in base64.
-    pub base64: bool,
-    /// Whether it is an `mg` that is answered the same when it is asked again.
-    pub repeats: bool,
-}
-
-impl Line {
-    /// A line that a backend needs to see up to `head`.
-    pub(super) fn new(command: Command, key: Range<usize>, head: usize) -> Self {
-        let (tail, cut, value) = (&b""[..], 0..0, None);
-        let (quiet, many, base64, repeats) = (false, false, false, false);
-        Self { command, key, head, tail, cut, value, quiet, many, base64, repeats }
-    }
-}
-
 /// A whole request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What its line says.
-    pub line: Line,
+    /// What it asks for.
+    pub op: Op,
     /// Bytes of its line, with the line end.
     pub line_len: usize,
     /// Bytes of all of it.
@@ -113,7 +77,7 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is a request.
-    Ask(Line),
+    Ask(Op),
     /// It is answered with an error; or not at all, when the client wants no answer.
     Refuse {
         /// The error.
@@ -149,16 +113,4 @@ pub(super) fn says_noreply(line: &[u8], rest: Words<'_>) -> bool {
 /// stops at a NUL, and then reads a value as commands.
 pub(super) fn unsafe_bytes(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'\0' | b'\r'))
-}
-
-impl Line {
-    /// Whether the client is not even told of an error: meta commands show errors always.
-    pub fn hides_errors(&self) -> bool {
-        self.quiet && self.command != Command::MetaSet
-    }
-
-    /// Whether it is a retrieval of the classic kind, which may name many keys.
-    pub fn is_retrieval(&self) -> bool {
-        matches!(self.command, Command::Get | Command::Gets | Command::Gat | Command::Gats)
-    }
 }

@@ -3,10 +3,10 @@
 //! backend is asked, are looked at.
 
 use super::classic::announced;
-use super::line::{Line, Refusal, Verdict, refuse, unsafe_bytes};
+use super::line::{Refusal, Verdict, refuse, unsafe_bytes};
 use super::words::Words;
 use crate::memcache::KEY_BYTES_MAX;
-use crate::memcache::op::Command;
+use crate::memcache::op::{Command, Op};
 use std::ops::Range;
 
 /// Flags that every memcached takes on an `ms`; 1.6.18 reads the value of a longer line as
@@ -40,7 +40,7 @@ pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bo
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
         return refuse(Refusal::BadFormat);
     }
-    Verdict::Ask(flags.onto(Line::new(command, key, 0)))
+    Verdict::Ask(flags.onto(Op::new(command, key, 0)))
 }
 
 /// `ms key bytes flag*`, and the value behind it.
@@ -63,7 +63,7 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     if flags.count > SET_FLAGS_MAX {
         return swallow(Refusal::TooManyFlags);
     }
-    let line = Line { value: Some(value), ..Line::new(Command::MetaSet, key, 0) };
+    let line = Op { value: Some(value), ..Op::new(Command::MetaSet, key, 0) };
     Verdict::Ask(flags.onto(line))
 }
 
@@ -79,8 +79,8 @@ impl Flags {
             }
             match line[word.start] {
                 b'q' if command != Command::MetaDebug => {
-                    let cut = flags.end..word.end;
-                    if flags.quiet.replace(cut).is_some() {
+                    let quiet_flag = flags.end..word.end;
+                    if flags.quiet.replace(quiet_flag).is_some() {
                         return Err(duplicate(command));
                     }
                 }
@@ -93,11 +93,18 @@ impl Flags {
         Ok(flags)
     }
 
-    fn onto(self, line: Line) -> Line {
+    fn onto(self, line: Op) -> Op {
         let quiet = self.quiet.is_some();
-        let cut = self.quiet.unwrap_or(0..0);
-        let repeats = self.repeat && line.command == Command::MetaGet;
-        Line { head: self.end, cut, quiet, base64: self.base64, repeats, ..line }
+        let quiet_flag = self.quiet.unwrap_or(0..0);
+        let refetchable = self.repeat && line.command == Command::MetaGet;
+        Op {
+            forward_end: self.end,
+            quiet_flag,
+            quiet,
+            key_is_base64: self.base64,
+            refetchable,
+            ..line
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Finds where one request of a client ends, and what it asks.
 
 use super::grammar;
-use super::line::{Line, Refusal, Request, Verdict};
+use super::line::{Refusal, Request, Verdict};
 use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, fast};
-use crate::buffer::RingBuf;
-use crate::buffer::scan;
+use crate::buffer::{RingBuf, scan};
+use crate::memcache::op::Op;
 
 /// The next thing that the input holds; all lengths are counted from the head of the ring, and are
 /// the caller's to consume.
@@ -116,7 +116,7 @@ impl RequestParser {
             line => line,
         };
         match grammar::understand(line, odd) {
-            Verdict::Ask(line) => self.request(input, line, line_len),
+            Verdict::Ask(op) => self.request(input, op, line_len),
             Verdict::Refuse { refusal, quiet } => Step::Refused { refusal, quiet, len: line_len },
             Verdict::Swallow { value, refusal, quiet } => {
                 self.state = State::Swallow { left: value + 2, refusal, quiet };
@@ -126,13 +126,13 @@ impl RequestParser {
     }
 
     /// A request, when its value is there too.
-    fn request(&mut self, input: &RingBuf, line: Line, line_len: usize) -> Step {
-        let Some(value) = line.value else {
-            return Step::Request(Request { line, line_len, len: line_len });
+    fn request(&mut self, input: &RingBuf, op: Op, line_len: usize) -> Step {
+        let Some(value) = op.value else {
+            return Step::Request(Request { op, line_len, len: line_len });
         };
-        let request = Request { len: line_len + value + 2, line, line_len };
+        let request = Request { len: line_len + value + 2, op, line_len };
         if value > self.value_bytes_max {
-            let quiet = request.line.hides_errors();
+            let quiet = request.op.hides_errors();
             self.state = State::Swallow { left: value + 2, refusal: Refusal::TooLarge, quiet };
             return Step::Oversize(request);
         }
@@ -190,6 +190,6 @@ fn value_end(input: &RingBuf, request: &Request) -> Option<Step> {
     if input.has(request.len - 2, b"\r\n") {
         return Some(Step::Request(request.clone()));
     }
-    let quiet = request.line.hides_errors();
+    let quiet = request.op.hides_errors();
     Some(Step::Refused { refusal: Refusal::BadChunk, quiet, len: request.len })
 }

@@ -1,10 +1,8 @@
 //! What honest backends that hold nothing make a client hear.
 
-use nodeproxy::memcache::text::line::Line;
-use nodeproxy::memcache::op::Command;
+use nodeproxy::buffer::{BufferPool, RingBuf};
+use nodeproxy::memcache::op::{Command, Op};
 use nodeproxy::memcache::text::request::{RequestParser, Step};
-use nodeproxy::buffer::RingBuf;
-use nodeproxy::buffer::BufferPool;
 
 pub const VALUE_BYTES_MAX: usize = 300;
 
@@ -31,10 +29,10 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
                 break;
             }
             Step::Request(request) => {
-                if request.line.command == Command::Quit {
+                if request.op.command == Command::Quit {
                     break;
                 }
-                answers.extend(answer(&request.line));
+                answers.extend(answer(&request.op));
                 ring.consume(request.len);
             }
         }
@@ -42,7 +40,7 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
     answers
 }
 
-fn answer(line: &Line) -> &'static [u8] {
+fn answer(line: &Op) -> &'static [u8] {
     match line.command {
         Command::Get | Command::Gets | Command::Gat | Command::Gats => b"END\r\n",
         Command::Version => b"VERSION 1.6.45 nodeproxy\r\n",
@@ -50,9 +48,12 @@ fn answer(line: &Line) -> &'static [u8] {
         Command::Stats | Command::Quit => b"",
         Command::MetaDebug => b"EN\r\n",
         _ if line.quiet => b"",
-        Command::Set | Command::Add | Command::Replace | Command::Append | Command::Prepend | Command::Cas => {
-            b"STORED\r\n"
-        }
+        Command::Set
+        | Command::Add
+        | Command::Replace
+        | Command::Append
+        | Command::Prepend
+        | Command::Cas => b"STORED\r\n",
         Command::Delete | Command::Incr | Command::Decr | Command::Touch => b"NOT_FOUND\r\n",
         Command::MetaGet => b"EN\r\n",
         Command::MetaSet | Command::MetaDelete | Command::MetaArithmetic => b"HD\r\n",

@@ -3,9 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use nodeproxy::buffer::{BufferPool, RingBuf};
 use nodeproxy::memcache::text::reply::{Form, Reply, ReplyParser, Word};
-use nodeproxy::buffer::RingBuf;
-use nodeproxy::buffer::BufferPool;
 
 /// What a parser saw; None at the end where it saw no sense.
 type Seen = Vec<Option<(Form, Vec<u8>, Vec<u8>)>>;

@@ -3,12 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nodeproxy::memcache::text::line::{Line, Refusal, Request};
-use nodeproxy::memcache::text::request::{RequestParser, Step};
+use nodeproxy::buffer::{BufferPool, RingBuf};
 use nodeproxy::memcache::KEY_BYTES_MAX;
+use nodeproxy::memcache::op::Op;
 use nodeproxy::memcache::text::LINE_BYTES_MAX;
-use nodeproxy::buffer::RingBuf;
-use nodeproxy::buffer::BufferPool;
+use nodeproxy::memcache::text::line::{Refusal, Request};
+use nodeproxy::memcache::text::request::{RequestParser, Step};
 
 const VALUE_BYTES_MAX: usize = 60;
 
@@ -83,14 +83,18 @@ fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
 
 /// A backend will take it for one request, and for this one.
 fn check(request: &Request, ring: &RingBuf) {
-    let Request { line, line_len, len } = request;
-    let Line { key, head, cut, value, .. } = line;
+    let Request { op, line_len, len } = request;
+    let Op { key, forward_end, quiet_flag, value, .. } = op;
     assert!(*len <= ring.len() && ring.byte(line_len - 1) == b'\n');
-    assert!(key.len() <= KEY_BYTES_MAX && key.end <= *head.max(&key.end) && *head < *line_len);
-    assert!(cut.start <= cut.end && cut.end <= *head);
-    assert!(*head <= LINE_BYTES_MAX - 2 || line.is_retrieval());
+    assert!(
+        key.len() <= KEY_BYTES_MAX
+            && key.end <= *forward_end.max(&key.end)
+            && *forward_end < *line_len
+    );
+    assert!(quiet_flag.start <= quiet_flag.end && quiet_flag.end <= *forward_end);
+    assert!(*forward_end <= LINE_BYTES_MAX - 2 || op.is_retrieval());
     assert_eq!(*len, line_len + value.map_or(0, |value| value + 2));
-    for at in 0..*head {
+    for at in 0..*forward_end {
         assert!(!b"\0\r\n".contains(&ring.byte(at)), "a byte that ends a word or a line");
     }
     for at in key.clone() {

@@ -1,12 +1,12 @@
 //! Everything around the core: two clients, the backends, and time.
 
 use super::oracle::{VALUE_BYTES_MAX, take};
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
-use nodeproxy::buffer::RingBuf;
 use nodeproxy::time::Time;
 
 const BACKENDS: usize = 2;

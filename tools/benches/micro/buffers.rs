@@ -1,8 +1,7 @@
 //! Rings and the pool of buffers they borrow from.
 
 use divan::{Bencher, black_box};
-use nodeproxy::buffer::BufferPool;
-use nodeproxy::buffer::RingBuf;
+use nodeproxy::buffer::{BufferPool, RingBuf};
 
 /// A message comes into an empty ring and leaves it: a buffer is borrowed and given back.
 #[divan::bench(args = [50, 10_000])]

@@ -1,9 +1,8 @@
 //! The parsers of requests and of replies, and what they are made of.
 
 use divan::{Bencher, black_box};
-use nodeproxy::buffer::BufferPool;
-use nodeproxy::buffer::RingBuf;
 use nodeproxy::buffer::scan;
+use nodeproxy::buffer::{BufferPool, RingBuf};
 use nodeproxy::memcache::text::reply::ReplyParser;
 use nodeproxy::memcache::text::request::{RequestParser, Step};
 use nodeproxy::memcache::{VALUE_BYTES_MAX, base64};
