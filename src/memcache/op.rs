@@ -52,6 +52,18 @@ pub struct Op {
     pub command: Command,
     /// The (first) key; empty when there is none.
     pub key: Range<usize>,
+    /// The number that is stored beside a value: zero where the request carries none, and in meta
+    /// commands, whose flags are the backend's business.
+    pub flags: u32,
+    /// When what is stored or touched expires, as the request says it: seconds from now, a moment
+    /// since 1970, zero for never. Zero where a classic request carries none, and in meta commands.
+    pub exptime: i64,
+    /// Of a `cas`: the number that the value must still have.
+    pub cas: u64,
+    /// Of an `incr` or a `decr`: the difference. Zero when it is no number; the backend says so.
+    pub delta: u64,
+    /// What the answer has to repeat so that its client knows what it is for; none in text.
+    pub opaque: Option<u32>,
     /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
     pub forward_end: usize,
     /// What a backend needs to see behind it.
@@ -74,19 +86,22 @@ pub struct Op {
 impl Op {
     /// Of a line that a backend needs to see up to `forward_end`.
     pub(crate) fn new(command: Command, key: Range<usize>, forward_end: usize) -> Self {
-        let (suffix, quiet_flag, value) = (&b""[..], 0..0, None);
-        let (quiet, many_keys, key_is_base64, refetchable) = (false, false, false, false);
         Self {
             command,
             key,
+            flags: 0,
+            exptime: 0,
+            cas: 0,
+            delta: 0,
+            opaque: None,
             forward_end,
-            suffix,
-            quiet_flag,
-            value,
-            quiet,
-            many_keys,
-            key_is_base64,
-            refetchable,
+            suffix: b"",
+            quiet_flag: 0..0,
+            value: None,
+            quiet: false,
+            many_keys: false,
+            key_is_base64: false,
+            refetchable: false,
         }
     }
 

@@ -109,7 +109,7 @@ fn requests_naively(mut bytes: &[u8]) -> Meaning {
 /// A conversation with everything that can be said, rightly and wrongly.
 fn conversation() -> Vec<u8> {
     let long = "k".repeat(251);
-    let mut bytes = b"get a\r\nget a bb  ccc\nset k 0 0 3\r\na\nb\r\nset k 0 0 0\r\n\r\n".to_vec();
+    let mut bytes = b"get a\r\nget a bb  ccc\nset k 0 0 3\r\na\nb\r\nset k 7 90 0\r\n\r\n".to_vec();
     bytes
         .extend(b"set k 1 -1 5 noreply\r\n\r\nEND\r\ncas k 0 0 1 9\r\nx\r\nversion\r\n\r\nfoo\r\n");
     bytes.extend(b"set k 0 0 3\r\nabcdX\r\nset k -1 0 3\r\nabc\r\nset k 0 0 45\r\n");

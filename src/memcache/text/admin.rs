@@ -1,6 +1,6 @@
 //! The commands that name no key, and what is no command.
 
-use super::classic::is_exptime;
+use super::classic::exptime;
 use super::line::{Refusal, Verdict, refuse, says_noreply};
 use super::number::unsigned;
 use super::words::Words;
@@ -40,7 +40,7 @@ fn flush_all(line: &[u8], mut words: Words<'_>, quiet: bool) -> Verdict {
     let forward_end = match words.next() {
         None => word,
         Some(only) if quiet && words.clone().next().is_none() => only.start.min(word),
-        Some(delay) if is_exptime(&line[delay.clone()]) => delay.end,
+        Some(delay) if exptime(&line[delay.clone()]).is_some() => delay.end,
         Some(_) => return Verdict::Refuse { refusal: Refusal::BadExptime, quiet },
     };
     Verdict::Ask(Op { quiet, ..Op::new(Command::FlushAll, 0..0, forward_end) })

@@ -46,14 +46,14 @@ pub(super) fn touching_retrieval(
     mut words: Words<'_>,
     odd: bool,
 ) -> Verdict {
-    let Some(exptime) = words.next() else {
+    let Some(word) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    let verdict = retrieval(command, line, words, odd);
-    match &verdict {
-        Verdict::Ask(_) if !is_exptime(&line[exptime]) => refuse(Refusal::BadExptime),
-        Verdict::Ask(it) if it.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
-        Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Swallow { .. } => verdict,
+    match (retrieval(command, line, words, odd), exptime(&line[word])) {
+        (Verdict::Ask(_), None) => refuse(Refusal::BadExptime),
+        (Verdict::Ask(op), _) if op.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
+        (Verdict::Ask(op), Some(exptime)) => Verdict::Ask(Op { exptime, ..op }),
+        (refused @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }), _) => refused,
     }
 }
 
@@ -75,15 +75,15 @@ pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: 
         let word = &line[word];
         word.strip_prefix(b"+").unwrap_or(word)
     };
-    let sound = key.len() <= KEY_BYTES_MAX
-        && !(odd && unsafe_bytes(&line[key.clone()]))
-        && unsigned(without_plus(flags)).is_some()
-        && signed(without_plus(exptime)).is_some()
-        && unsigned(&line[last]).is_some();
-    if !sound {
+    let (flags, exptime) = (unsigned(without_plus(flags)), signed(without_plus(exptime)));
+    let last = unsigned(&line[last]);
+    let is_key = key.len() <= KEY_BYTES_MAX && !(odd && unsafe_bytes(&line[key.clone()]));
+    let (Some(flags), Some(exptime), Some(last), true) = (flags, exptime, last, is_key) else {
         return Verdict::Swallow { value, refusal: Refusal::BadFormat, quiet };
-    }
-    Verdict::Ask(Op { value: Some(value), quiet, ..Op::new(command, key, forward_end) })
+    };
+    let cas = if command == Command::Cas { last } else { 0 };
+    let op = Op::new(command, key, forward_end);
+    Verdict::Ask(Op { flags: flags as u32, exptime, cas, value: Some(value), quiet, ..op })
 }
 
 /// `delete key [0] [noreply]`; the number was a delay once, and some clients still send it.
@@ -122,7 +122,14 @@ pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: b
     if &line[argument.clone()] == NOREPLY {
         return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
     }
-    alone(command, line, key, argument.end, quiet, odd)
+    let (exptime, delta) = match (command, &line[argument.clone()]) {
+        (Command::Touch, text) => (signed(text).unwrap_or(0), 0),
+        (_, text) => (0, unsigned(text).unwrap_or(0)),
+    };
+    match alone(command, line, key, argument.end, quiet, odd) {
+        Verdict::Ask(op) => Verdict::Ask(Op { exptime, delta, ..op }),
+        refused @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => refused,
+    }
 }
 
 fn alone(
@@ -140,8 +147,8 @@ fn alone(
 }
 
 /// A number of 32 bits, with a minus or without.
-pub(super) fn is_exptime(text: &[u8]) -> bool {
-    signed(text).is_some_and(|value| i32::try_from(value).is_ok())
+pub(super) fn exptime(text: &[u8]) -> Option<i64> {
+    signed(text).filter(|value| i32::try_from(*value).is_ok())
 }
 
 /// The bytes of a value that `text` announces.

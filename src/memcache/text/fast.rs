@@ -33,8 +33,8 @@ fn get(bytes: &[u8]) -> Option<Request> {
 
 fn set(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
     let key = word(bytes, 4)?;
-    let (_, end) = number(bytes, key.end)?;
-    let (_, end) = number(bytes, end)?;
+    let (flags, end) = number(bytes, key.end)?;
+    let (exptime, end) = number(bytes, end)?;
     let (value, forward_end) = number(bytes, end)?;
     let value = value as usize;
     let line_len = forward_end + 2;
@@ -43,7 +43,12 @@ fn set(bytes: &[u8], value_bytes_max: usize) -> Option<Request> {
         && bytes.len() >= line_len + value + 2
         && is_line_end(bytes, line_len + value);
     whole.then(|| Request {
-        op: Op { value: Some(value), ..Op::new(Command::Set, key, forward_end) },
+        op: Op {
+            flags: flags as u32,
+            exptime: exptime.cast_signed(),
+            value: Some(value),
+            ..Op::new(Command::Set, key, forward_end)
+        },
         line_len,
         len: line_len + value + 2,
     })

@@ -109,6 +109,22 @@ mod tests {
     }
 
     #[test]
+    fn the_numbers_of_a_request_are_read() {
+        let numbers = |text| {
+            let op = ask(text);
+            (op.flags, op.exptime, op.cas, op.delta, op.opaque)
+        };
+        assert_eq!(numbers("set k 7 -1 3"), (7, -1, 0, 0, None));
+        assert_eq!(numbers("add k 4294967296 +90 3"), (0, 90, 0, 0, None));
+        assert_eq!(numbers("cas k 1 2 3 18446744073709551615"), (1, 2, u64::MAX, 0, None));
+        assert_eq!(numbers("incr k 18446744073709551615"), (0, 0, 0, u64::MAX, None));
+        assert_eq!(numbers("decr k x"), (0, 0, 0, 0, None));
+        assert_eq!(numbers("touch k -5"), (0, -5, 0, 0, None));
+        assert_eq!(numbers("gats 60 a b"), (0, 60, 0, 0, None));
+        assert_eq!(numbers("delete k 0"), (0, 0, 0, 0, None));
+    }
+
+    #[test]
     fn words_that_memcached_ignores_are_not_forwarded() {
         assert_eq!(ask("set k 0 0 1 junk noreply").forward_end, "set k 0 0 1".len());
         assert_eq!(ask("delete k 0").forward_end, "delete k".len());
