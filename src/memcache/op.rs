@@ -115,3 +115,53 @@ impl Op {
         matches!(self.command, Command::Get | Command::Gets | Command::Gat | Command::Gats)
     }
 }
+
+/// What became of a request: a whole reply, or a whole part of one, at the head of a ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it says.
+    pub status: Status,
+    /// The key that a value is for; positions are counted from the head of the ring.
+    pub key: Range<usize>,
+    /// Its bytes.
+    pub len: usize,
+}
+
+/// What a reply says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "most are memcached's own words")]
+pub enum Status {
+    /// A value, and the end behind it: all that was asked for.
+    Hit,
+    /// A value; more values or an end will follow.
+    Value,
+    /// No further value; a miss, when there was none before.
+    End,
+    Stored,
+    NotStored,
+    Exists,
+    NotFound,
+    Deleted,
+    Touched,
+    Number,
+    Ok,
+    Version,
+    /// It does not know the command.
+    Error,
+    ClientError,
+    ServerError,
+    MetaHeader,
+    MetaValue,
+    MetaMiss,
+    MetaNotFound,
+    MetaNotStored,
+    MetaExists,
+    MetaDebug,
+}
+
+impl Status {
+    /// Whether it says that the request failed. A value may stand before the error.
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::Error | Self::ClientError | Self::ServerError)
+    }
+}

@@ -9,8 +9,7 @@ use super::kind::Kind;
 use super::link::Link;
 use super::replies::{Dropped, Slot};
 use crate::buffer::BufferPool;
-use crate::memcache::op::Command;
-use crate::memcache::text::reply::{Form, Reply, Word};
+use crate::memcache::op::{Command, Outcome, Status};
 use crate::metrics::Counters;
 use std::borrow::Cow;
 
@@ -59,23 +58,23 @@ impl Failure {
 #[inline]
 pub(super) fn accept<S>(
     link: &mut Link<S>,
-    reply: &Reply,
+    reply: &Outcome,
     asked: &Asked,
     backend: &mut Backend,
     clients: &mut Clients<S>,
     buffers: &mut BufferPool,
 ) -> Result<(), Close> {
-    if asked.kind.is_get() && reply.form == Form::Hit {
+    if asked.kind.is_get() && reply.status == Status::Hit {
         return accept_hit(link, reply, asked, clients, buffers);
     }
-    if !asked.kind.suits(reply.form) {
+    if !asked.kind.suits(reply.status) {
         return Err(Close::Malformed);
     }
     if let Kind::Again(_) = asked.kind {
         return accept_again(link, reply, asked, &backend.policy, clients, buffers);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
-        clients.counters.answered(asked.kind, reply.form);
+        clients.counters.answered(asked.kind, reply.status);
         match told(asked, reply, &backend.policy, &link.input) {
             Some(slot) => {
                 clients.saw(client, reply.len);
@@ -85,10 +84,10 @@ pub(super) fn accept<S>(
         }
     }
     link.answered();
-    if !asked.kind.lost_value(reply.form) {
+    if !asked.kind.lost_value(reply.status) {
         return Ok(());
     }
-    if let (Kind::Store(verb), Form::Line(Word::Error)) = (asked.kind, reply.form) {
+    if let (Kind::Store(verb), Status::Error) = (asked.kind, reply.status) {
         backend.note_lack(verb);
     }
     Err(Close::ValueRefused)
@@ -98,7 +97,7 @@ pub(super) fn accept<S>(
 #[inline]
 fn accept_hit<S>(
     link: &mut Link<S>,
-    reply: &Reply,
+    reply: &Outcome,
     asked: &Asked,
     clients: &mut Clients<S>,
     buffers: &mut BufferPool,
@@ -121,14 +120,14 @@ fn accept_hit<S>(
 /// What was asked for again is gone meanwhile, or cannot be had.
 fn accept_again<S>(
     link: &mut Link<S>,
-    reply: &Reply,
+    reply: &Outcome,
     asked: &Asked,
     policy: &Policy,
     clients: &mut Clients<S>,
     buffers: &mut BufferPool,
 ) -> Result<(), Close> {
     if let (Some(client), 0) = (asked.client, link.late) {
-        let failed = matches!(reply.form, Form::Line(_)) && !policy.failed_get_is_miss;
+        let failed = reply.status.is_error() && !policy.failed_get_is_miss;
         let failure = failed.then(|| Cow::Owned(link.text(0..reply.len)));
         clients.resume(client, None, failure, buffers);
     }
@@ -141,13 +140,13 @@ fn accept_again<S>(
 #[inline]
 fn give<S>(
     link: &mut Link<S>,
-    reply: &Reply,
+    reply: &Outcome,
     asked: &Asked,
     client: ClientId,
     clients: &mut Clients<S>,
     buffers: &mut BufferPool,
 ) {
-    let is_value = matches!(reply.form, Form::Hit | Form::Line(Word::MetaValue));
+    let is_value = matches!(reply.status, Status::Hit | Status::MetaValue);
     if clients.answer_from(client, asked, &mut link.input, reply.len, is_value, buffers) {
         return;
     }
@@ -171,18 +170,18 @@ fn give<S>(
 #[inline]
 fn told(
     asked: &Asked,
-    reply: &Reply,
+    reply: &Outcome,
     policy: &Policy,
     input: &crate::buffer::RingBuf,
 ) -> Option<Slot> {
-    if asked.quiet && asked.kind.hides(reply.form) {
+    if asked.quiet && asked.kind.hides(reply.status) {
         return Some(Slot::Nothing);
     }
     if asked.kind == Kind::Broadcast {
-        let failed = matches!(reply.form, Form::Line(word) if word.is_error());
+        let failed = reply.status.is_error();
         return Some(if failed { Slot::Failed(copied(input, reply.len)) } else { Slot::Nothing });
     }
-    if reply.form == Form::Line(Word::ServerError) && policy.failed_get_is_miss {
+    if reply.status == Status::ServerError && policy.failed_get_is_miss {
         return miss(asked.kind, asked.quiet);
     }
     None
@@ -282,28 +281,24 @@ impl Counters {
 
     /// A request of one key was answered by its backend.
     #[inline]
-    fn answered(&mut self, kind: Kind, form: Form) {
-        let word = match (form, kind) {
-            (Form::Line(word), _) => word,
-            (Form::End, Kind::Get(verb)) => return self.miss(verb, 1),
-            (Form::Hit | Form::Value | Form::End, _) => return,
-        };
-        let counter = match (kind, word) {
-            (Kind::MetaGet, Word::MetaHeader | Word::MetaValue) => &mut self.get_hits,
-            (Kind::MetaGet, Word::MetaMiss) => &mut self.get_misses,
-            (Kind::Delete, Word::Deleted) => &mut self.delete_hits,
-            (Kind::MetaDelete, Word::MetaHeader) => &mut self.delete_hits,
-            (Kind::Delete, Word::NotFound) => &mut self.delete_misses,
-            (Kind::MetaDelete, Word::MetaNotFound) => &mut self.delete_misses,
-            (Kind::Incr, Word::Number) => &mut self.incr_hits,
-            (Kind::Incr, Word::NotFound) => &mut self.incr_misses,
-            (Kind::Decr, Word::Number) => &mut self.decr_hits,
-            (Kind::Decr, Word::NotFound) => &mut self.decr_misses,
-            (Kind::Touch, Word::Touched) => &mut self.touch_hits,
-            (Kind::Touch, Word::NotFound) => &mut self.touch_misses,
-            (Kind::Store(Command::Cas), Word::Stored) => &mut self.cas_hits,
-            (Kind::Store(Command::Cas), Word::Exists) => &mut self.cas_badval,
-            (Kind::Store(Command::Cas), Word::NotFound) => &mut self.cas_misses,
+    fn answered(&mut self, kind: Kind, status: Status) {
+        let counter = match (kind, status) {
+            (Kind::Get(verb), Status::End) => return self.miss(verb, 1),
+            (Kind::MetaGet, Status::MetaHeader | Status::MetaValue) => &mut self.get_hits,
+            (Kind::MetaGet, Status::MetaMiss) => &mut self.get_misses,
+            (Kind::Delete, Status::Deleted) => &mut self.delete_hits,
+            (Kind::MetaDelete, Status::MetaHeader) => &mut self.delete_hits,
+            (Kind::Delete, Status::NotFound) => &mut self.delete_misses,
+            (Kind::MetaDelete, Status::MetaNotFound) => &mut self.delete_misses,
+            (Kind::Incr, Status::Number) => &mut self.incr_hits,
+            (Kind::Incr, Status::NotFound) => &mut self.incr_misses,
+            (Kind::Decr, Status::Number) => &mut self.decr_hits,
+            (Kind::Decr, Status::NotFound) => &mut self.decr_misses,
+            (Kind::Touch, Status::Touched) => &mut self.touch_hits,
+            (Kind::Touch, Status::NotFound) => &mut self.touch_misses,
+            (Kind::Store(Command::Cas), Status::Stored) => &mut self.cas_hits,
+            (Kind::Store(Command::Cas), Status::Exists) => &mut self.cas_badval,
+            (Kind::Store(Command::Cas), Status::NotFound) => &mut self.cas_misses,
             _ => return,
         };
         *counter += 1;

@@ -1,7 +1,6 @@
 //! What a request in flight is, and so what may answer it.
 
-use crate::memcache::op::Command;
-use crate::memcache::text::reply::{Form, Word};
+use crate::memcache::op::{Command, Status};
 
 /// What a request in flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,52 +56,46 @@ impl Kind {
         })
     }
 
-    /// Whether a reply of this form can be an answer. What cannot is the answer to something else,
+    /// Whether a reply that says this can be an answer. What cannot is the answer to something else,
     /// and then no reply on the link can be trusted.
-    pub(super) const fn suits(self, form: Form) -> bool {
-        let word = match (self, form) {
-            (Self::Get(_) | Self::Again(_), Form::Hit | Form::End)
-            | (Self::Part(_), Form::Value | Form::End) => return true,
-            (_, Form::Hit | Form::Value | Form::End) => return false,
-            (_, Form::Line(word)) if word.is_error() => return true,
-            (_, Form::Line(word)) => word,
-        };
-        use Word as W;
+    pub(super) const fn suits(self, status: Status) -> bool {
+        use Status as S;
+        if status.is_error() {
+            return true;
+        }
         match self {
-            Self::Get(_) | Self::Part(_) | Self::Again(_) => false,
+            Self::Get(_) | Self::Again(_) => matches!(status, S::Hit | S::End),
+            Self::Part(_) => matches!(status, S::Value | S::End),
             Self::Store(Command::MetaSet) => {
-                matches!(word, W::MetaHeader | W::MetaNotStored | W::MetaExists | W::MetaNotFound)
+                matches!(status, S::MetaHeader | S::MetaNotStored | S::MetaExists | S::MetaNotFound)
             }
-            Self::Store(_) => matches!(word, W::Stored | W::NotStored | W::Exists | W::NotFound),
-            Self::Delete => matches!(word, W::Deleted | W::NotFound),
-            Self::Incr | Self::Decr => matches!(word, W::Number | W::NotFound),
-            Self::Touch => matches!(word, W::Touched | W::NotFound),
-            Self::MetaGet => matches!(word, W::MetaHeader | W::MetaValue | W::MetaMiss),
+            Self::Store(_) => matches!(status, S::Stored | S::NotStored | S::Exists | S::NotFound),
+            Self::Delete => matches!(status, S::Deleted | S::NotFound),
+            Self::Incr | Self::Decr => matches!(status, S::Number | S::NotFound),
+            Self::Touch => matches!(status, S::Touched | S::NotFound),
+            Self::MetaGet => matches!(status, S::MetaHeader | S::MetaValue | S::MetaMiss),
             Self::MetaDelete => {
-                matches!(word, W::MetaHeader | W::MetaNotFound | W::MetaExists | W::MetaNotStored)
+                matches!(status, S::MetaHeader | S::MetaNotFound | S::MetaExists | S::MetaNotStored)
             }
             Self::MetaArithmetic => matches!(
-                word,
-                W::MetaHeader | W::MetaValue | W::MetaNotFound | W::MetaExists | W::MetaNotStored
+                status,
+                S::MetaHeader | S::MetaValue | S::MetaNotFound | S::MetaExists | S::MetaNotStored
             ),
-            Self::MetaDebug => matches!(word, W::MetaDebug | W::MetaMiss),
-            Self::Broadcast => matches!(word, W::Ok),
-            Self::Probe => matches!(word, W::Version),
+            Self::MetaDebug => matches!(status, S::MetaDebug | S::MetaMiss),
+            Self::Broadcast => matches!(status, S::Ok),
+            Self::Probe => matches!(status, S::Version),
         }
     }
 
     /// Whether a client that asked quietly is not told this answer. A meta command hides only what
     /// its client can expect: the rest of its answers are told.
-    pub(super) const fn hides(self, form: Form) -> bool {
-        let Form::Line(word) = form else {
-            return true;
-        };
+    pub(super) const fn hides(self, status: Status) -> bool {
         !self.is_meta()
             || matches!(
-                (self, word),
-                (Self::MetaGet, Word::MetaMiss)
-                    | (Self::Store(_) | Self::MetaDelete, Word::MetaHeader)
-                    | (Self::MetaArithmetic, Word::MetaHeader | Word::MetaValue)
+                (self, status),
+                (Self::MetaGet, Status::MetaMiss)
+                    | (Self::Store(_) | Self::MetaDelete, Status::MetaHeader)
+                    | (Self::MetaArithmetic, Status::MetaHeader | Status::MetaValue)
             )
     }
 
@@ -142,12 +135,10 @@ impl Kind {
 
     /// Whether the backend may have taken the bytes of a value for requests when this is its
     /// answer.
-    pub(super) const fn lost_value(self, form: Form) -> bool {
-        match form {
-            Form::Line(Word::Error) => matches!(self, Self::Store(_)),
-            Form::Line(Word::ClientError) => matches!(self, Self::Store(_)) && !self.is_meta(),
-            Form::Hit | Form::Value | Form::End | Form::Line(_) => false,
-        }
+    pub(super) const fn lost_value(self, status: Status) -> bool {
+        matches!(self, Self::Store(_))
+            && (matches!(status, Status::Error)
+                || matches!(status, Status::ClientError) && !self.is_meta())
     }
 
     /// Whether it is a meta command.

@@ -16,8 +16,8 @@ use super::local::Next;
 use super::pool::{Route, route};
 use super::replies::Slot;
 use crate::buffer::BufferPool;
+use crate::memcache::op::{Outcome, Status};
 use crate::memcache::text::line::Request;
-use crate::memcache::text::reply::{Form, Reply};
 use crate::memcache::text::words::Words;
 use crate::time::Time;
 use std::borrow::Cow;
@@ -163,23 +163,23 @@ pub(super) fn accept_values<S>(
 /// A reply to a line of some keys: one value, or the end of them, or an error in place of it.
 pub(super) fn accept_part<S>(
     link: &mut Link<S>,
-    reply: &Reply,
+    reply: &Outcome,
     asked: &Asked,
     backend: &Backend,
     clients: &mut Clients<S>,
     buffers: &mut BufferPool,
     scratch: &mut Vec<u8>,
 ) -> Result<(), Close> {
-    if !asked.kind.suits(reply.form) {
+    if !asked.kind.suits(reply.status) {
         return Err(Close::Malformed);
     }
-    if reply.form == Form::Value {
+    if reply.status == Status::Value {
         return accept_value(link, reply, asked, clients, scratch);
     }
     if let (Some(client), 0) = (asked.client, link.late) {
         clients.saw(client, reply.len);
         clients.count_misses(client, asked.place, asked.part);
-        let failed = matches!(reply.form, Form::Line(_)) && !backend.policy.failed_get_is_miss;
+        let failed = reply.status.is_error() && !backend.policy.failed_get_is_miss;
         let failure = failed.then(|| link.text(0..reply.len)).map(Cow::Owned);
         clients.finish_part(client, asked.place, asked.part, failure, buffers);
     }
@@ -191,7 +191,7 @@ pub(super) fn accept_part<S>(
 /// its turn comes.
 fn accept_value<S>(
     link: &mut Link<S>,
-    reply: &Reply,
+    reply: &Outcome,
     asked: &Asked,
     clients: &mut Clients<S>,
     scratch: &mut Vec<u8>,

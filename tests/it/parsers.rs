@@ -2,9 +2,10 @@
 //! that see everything at once.
 
 use nodeproxy::buffer::{BUFFER_BYTES_MIN, BufferPool, RingBuf};
+use nodeproxy::memcache::op::Status;
 use nodeproxy::memcache::text::grammar;
 use nodeproxy::memcache::text::line::{Refusal, Verdict};
-use nodeproxy::memcache::text::reply::{Form, ReplyParser, Word};
+use nodeproxy::memcache::text::reply::ReplyParser;
 use nodeproxy::memcache::text::request::{RequestParser, Step};
 
 const VALUE_BYTES_MAX: usize = 40;
@@ -175,7 +176,7 @@ fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
     }
 }
 
-type Replies = Result<Vec<(Form, String, usize)>, ()>;
+type Replies = Result<Vec<(Status, String, usize)>, ()>;
 
 fn replies(bytes: &[u8], joined: bool, size: usize, offset: usize) -> Replies {
     let mut pool = BufferPool::new(1 << 20);
@@ -191,7 +192,7 @@ fn replies(bytes: &[u8], joined: bool, size: usize, offset: usize) -> Replies {
         }
         while let Some(reply) = parser.advance(&ring, joined, &mut scratch).map_err(|_| ())? {
             let key = held(&ring, reply.key.end).split_off(reply.key.start);
-            found.push((reply.form, String::from_utf8(key).expect("text"), reply.len));
+            found.push((reply.status, String::from_utf8(key).expect("text"), reply.len));
             ring.consume(reply.len);
         }
     }
@@ -205,30 +206,30 @@ fn a_reply_is_the_same_however_it_is_split_and_wrapped() {
         CLIENT_ERROR bad\r\nERROR\r\nVERSION 1.6\r\nOK\r\nDELETED\r\nTOUCHED\r\n\
         HD\r\nVA 3 ka\r\n\r\na\r\nEN k1\r\nME k exp=-1 a\r\n";
     let both = [&values[..], lines].concat();
-    let line = |word, len| (Form::Line(word), String::new(), len);
+    let line = |status, len| (status, String::new(), len);
     let words = vec![
-        line(Word::Stored, 8),
-        line(Word::NotFound, 11),
-        line(Word::Number, 22),
-        line(Word::ServerError, 28),
-        line(Word::ClientError, 18),
-        line(Word::Error, 7),
-        line(Word::Version, 13),
-        line(Word::Ok, 4),
-        line(Word::Deleted, 9),
-        line(Word::Touched, 9),
-        line(Word::MetaHeader, 4),
-        line(Word::MetaValue, 14),
-        line(Word::MetaMiss, 7),
-        line(Word::MetaDebug, 15),
+        line(Status::Stored, 8),
+        line(Status::NotFound, 11),
+        line(Status::Number, 22),
+        line(Status::ServerError, 28),
+        line(Status::ClientError, 18),
+        line(Status::Error, 7),
+        line(Status::Version, 13),
+        line(Status::Ok, 4),
+        line(Status::Deleted, 9),
+        line(Status::Touched, 9),
+        line(Status::MetaHeader, 4),
+        line(Status::MetaValue, 14),
+        line(Status::MetaMiss, 7),
+        line(Status::MetaDebug, 15),
     ];
     let apart = vec![
-        (Form::Value, "key".into(), 23),
-        (Form::Value, "b".into(), 18),
-        (Form::End, String::new(), 5),
+        (Status::Value, "key".into(), 23),
+        (Status::Value, "b".into(), 18),
+        (Status::End, String::new(), 5),
     ];
     let apart = Ok([apart, words.clone()].concat());
-    let hit = (Form::Hit, "key".to_string(), 28);
+    let hit = (Status::Hit, "key".to_string(), 28);
     for size in 1..both.len() {
         for offset in (BUFFER_BYTES_MIN - both.len()..BUFFER_BYTES_MIN).chain([0]) {
             assert_eq!(replies(&both, false, size, offset), apart, "{size} {offset}");

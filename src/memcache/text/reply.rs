@@ -6,100 +6,44 @@ use super::fast;
 use super::number::unsigned;
 use super::words::Words;
 use crate::buffer::RingBuf;
+use crate::memcache::op::{Outcome, Status};
 use crate::memcache::{KEY_BYTES_MAX, Malformed, VALUE_BYTES_MAX};
 use std::ops::Range;
 
-/// A whole reply, or a whole part of one, at the head of the ring.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// What it is.
-    pub form: Form,
-    /// The key that a value is for; positions are counted from the head of the ring.
-    pub key: Range<usize>,
-    /// Its bytes.
-    pub len: usize,
+/// What the line of a reply says, when it is not that of a value.
+fn status_of(line: &[u8]) -> Result<Status, Malformed> {
+    Ok(match line {
+        b"STORED" => Status::Stored,
+        b"NOT_STORED" => Status::NotStored,
+        b"EXISTS" => Status::Exists,
+        b"NOT_FOUND" => Status::NotFound,
+        b"DELETED" => Status::Deleted,
+        b"TOUCHED" => Status::Touched,
+        b"OK" => Status::Ok,
+        [b'A'..=b'Z', b'A'..=b'Z'] | [b'A'..=b'Z', b'A'..=b'Z', b' ', ..] => {
+            return status_of_meta(&line[..2]);
+        }
+        [b'0'..=b'9', ..] if unsigned(line.trim_ascii_end()).is_some() => Status::Number,
+        _ if begins(line, b"SERVER_ERROR") => Status::ServerError,
+        _ if begins(line, b"CLIENT_ERROR") => Status::ClientError,
+        // With a reason behind it, it is no answer: memcached says `ERROR Too many open
+        // connections` to whoever connects, whatever is asked.
+        b"ERROR" => Status::Error,
+        _ if begins(line, b"VERSION") => Status::Version,
+        _ => return Err(Malformed),
+    })
 }
 
-/// The kinds of reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// `VALUE ...`, its data, and the `END` behind it.
-    Hit,
-    /// `VALUE ...` and its data; more values or an `END` will follow.
-    Value,
-    /// `END`.
-    End,
-    /// One line; or `VA ...` and its data; or a value and an error in the place of its `END`.
-    Line(Word),
-}
-
-/// What a line begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are memcached's own words")]
-pub enum Word {
-    Stored,
-    NotStored,
-    Exists,
-    NotFound,
-    Deleted,
-    Touched,
-    Number,
-    Ok,
-    Version,
-    /// It does not know the command. With a reason behind it the word is none of these: memcached
-    /// says `ERROR Too many open connections` to whoever connects, whatever is asked.
-    Error,
-    ClientError,
-    ServerError,
-    MetaHeader,
-    MetaValue,
-    MetaMiss,
-    MetaNotFound,
-    MetaNotStored,
-    MetaExists,
-    MetaDebug,
-}
-
-impl Word {
-    /// Whether it says that the request failed.
-    pub const fn is_error(self) -> bool {
-        matches!(self, Self::Error | Self::ClientError | Self::ServerError)
-    }
-
-    fn of(line: &[u8]) -> Result<Self, Malformed> {
-        Ok(match line {
-            b"STORED" => Self::Stored,
-            b"NOT_STORED" => Self::NotStored,
-            b"EXISTS" => Self::Exists,
-            b"NOT_FOUND" => Self::NotFound,
-            b"DELETED" => Self::Deleted,
-            b"TOUCHED" => Self::Touched,
-            b"OK" => Self::Ok,
-            [b'A'..=b'Z', b'A'..=b'Z'] | [b'A'..=b'Z', b'A'..=b'Z', b' ', ..] => {
-                return Self::of_meta(&line[..2]);
-            }
-            [b'0'..=b'9', ..] if unsigned(line.trim_ascii_end()).is_some() => Self::Number,
-            _ if begins(line, b"SERVER_ERROR") => Self::ServerError,
-            _ if begins(line, b"CLIENT_ERROR") => Self::ClientError,
-            b"ERROR" => Self::Error,
-            _ if begins(line, b"VERSION") => Self::Version,
-            _ => return Err(Malformed),
-        })
-    }
-}
-
-impl Word {
-    fn of_meta(word: &[u8]) -> Result<Self, Malformed> {
-        Ok(match word {
-            b"HD" => Self::MetaHeader,
-            b"EN" => Self::MetaMiss,
-            b"NF" => Self::MetaNotFound,
-            b"NS" => Self::MetaNotStored,
-            b"EX" => Self::MetaExists,
-            b"ME" => Self::MetaDebug,
-            _ => return Err(Malformed),
-        })
-    }
+fn status_of_meta(word: &[u8]) -> Result<Status, Malformed> {
+    Ok(match word {
+        b"HD" => Status::MetaHeader,
+        b"EN" => Status::MetaMiss,
+        b"NF" => Status::MetaNotFound,
+        b"NS" => Status::MetaNotStored,
+        b"EX" => Status::MetaExists,
+        b"ME" => Status::MetaDebug,
+        _ => return Err(Malformed),
+    })
 }
 
 /// Whether the first word of `line` is `word`.
@@ -134,17 +78,17 @@ impl ReplyParser {
         input: &RingBuf,
         joined: bool,
         scratch: &mut Vec<u8>,
-    ) -> Result<Option<Reply>, Malformed> {
+    ) -> Result<Option<Outcome>, Malformed> {
         if self.scanned == 0
             && self.value.is_none()
             && let Some(seen) = fast::reply(input.front(), joined)
         {
             return Ok(Some(match seen {
                 fast::Seen::Value { key, len } => {
-                    Reply { form: if joined { Form::Hit } else { Form::Value }, key, len }
+                    Outcome { status: if joined { Status::Hit } else { Status::Value }, key, len }
                 }
-                fast::Seen::End => Reply { form: Form::End, key: 0..0, len: 5 },
-                fast::Seen::Stored => Reply { form: Form::Line(Word::Stored), key: 0..0, len: 8 },
+                fast::Seen::End => Outcome { status: Status::End, key: 0..0, len: 5 },
+                fast::Seen::Stored => Outcome { status: Status::Stored, key: 0..0, len: 8 },
             }));
         }
         self.resume(input, joined, scratch)
@@ -156,17 +100,17 @@ impl ReplyParser {
         input: &RingBuf,
         joined: bool,
         scratch: &mut Vec<u8>,
-    ) -> Result<Option<Reply>, Malformed> {
+    ) -> Result<Option<Outcome>, Malformed> {
         if let Some(value) = &mut self.value {
             if !value.is_whole(input)? {
                 return Ok(None);
             }
             let (key, len) = (value.key.clone(), value.end);
             if value.alone {
-                return Ok(Some(self.reply(Form::Line(Word::MetaValue), key, len)));
+                return Ok(Some(self.outcome(Status::MetaValue, key, len)));
             }
             if !joined {
-                return Ok(Some(self.reply(Form::Value, key, len)));
+                return Ok(Some(self.outcome(Status::Value, key, len)));
             }
         }
         self.line(input, joined, scratch)
@@ -178,7 +122,7 @@ impl ReplyParser {
         input: &RingBuf,
         joined: bool,
         scratch: &mut Vec<u8>,
-    ) -> Result<Option<Reply>, Malformed> {
+    ) -> Result<Option<Outcome>, Malformed> {
         let start = self.value.as_ref().map_or(0, |value| value.end);
         let Some(end) = self.line_end(input, start)? else {
             return Ok(None);
@@ -194,18 +138,18 @@ impl ReplyParser {
             return self.resume(input, joined, scratch);
         }
         let key = self.value.as_ref().map_or(0..0, |value| value.key.clone());
-        let form = match (line, &self.value) {
-            (b"END", None) => Form::End,
-            (b"END", Some(_)) => Form::Hit,
+        let status = match (line, &self.value) {
+            (b"END", None) => Status::End,
+            (b"END", Some(_)) => Status::Hit,
             (_, value) => {
-                let word = Word::of(line)?;
-                if value.is_some() && !word.is_error() {
+                let status = status_of(line)?;
+                if value.is_some() && !status.is_error() {
                     return Err(Malformed);
                 }
-                Form::Line(word)
+                status
             }
         };
-        Ok(Some(self.reply(form, key, end)))
+        Ok(Some(self.outcome(status, key, end)))
     }
 
     /// Whether nothing of a reply has been looked at in vain.
@@ -219,9 +163,9 @@ impl ReplyParser {
         self.value.as_ref().map_or(0, |value| value.end)
     }
 
-    fn reply(&mut self, form: Form, key: Range<usize>, len: usize) -> Reply {
+    fn outcome(&mut self, status: Status, key: Range<usize>, len: usize) -> Outcome {
         *self = Self::default();
-        Reply { form, key, len }
+        Outcome { status, key, len }
     }
 
     /// Where the line that begins at `start` ends.

@@ -4,10 +4,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use nodeproxy::buffer::{BufferPool, RingBuf};
-use nodeproxy::memcache::text::reply::{Form, Reply, ReplyParser, Word};
+use nodeproxy::memcache::op::{Outcome, Status};
+use nodeproxy::memcache::text::reply::ReplyParser;
 
 /// What a parser saw; None at the end where it saw no sense.
-type Seen = Vec<Option<(Form, Vec<u8>, Vec<u8>)>>;
+type Seen = Vec<Option<(Status, Vec<u8>, Vec<u8>)>>;
 
 fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
     let mut pool = BufferPool::new(1 << 20);
@@ -39,31 +40,31 @@ fn parse(bytes: &[u8], joined: bool, sizes: &[u8], offset: usize) -> Seen {
     seen
 }
 
-fn take(reply: &Reply, joined: bool, ring: &mut RingBuf) -> (Form, Vec<u8>, Vec<u8>) {
-    let Reply { form, key, len } = reply;
+fn take(reply: &Outcome, joined: bool, ring: &mut RingBuf) -> (Status, Vec<u8>, Vec<u8>) {
+    let Outcome { status, key, len } = reply;
     let copy = |range| {
         let (first, second) = ring.pieces(range);
         [first, second].concat()
     };
     let (key, bytes) = (copy(key.clone()), copy(0..*len));
     assert!(bytes.ends_with(b"\r\n"), "half a reply");
-    match form {
-        Form::Hit => assert!(bytes.starts_with(b"VALUE ") && bytes.ends_with(b"\r\nEND\r\n")),
-        Form::Value => assert!(bytes.starts_with(b"VALUE ")),
-        Form::End => assert_eq!(bytes, b"END\r\n"),
-        Form::Line(Word::MetaValue) => assert!(bytes.starts_with(b"VA ")),
+    match status {
+        Status::Hit => assert!(bytes.starts_with(b"VALUE ") && bytes.ends_with(b"\r\nEND\r\n")),
+        Status::Value => assert!(bytes.starts_with(b"VALUE ")),
+        Status::End => assert_eq!(bytes, b"END\r\n"),
+        Status::MetaValue => assert!(bytes.starts_with(b"VA ")),
         // An error in the place of the end.
-        Form::Line(word) if bytes.starts_with(b"VALUE ") => assert!(joined && word.is_error()),
-        Form::Line(_) => {
+        status if bytes.starts_with(b"VALUE ") => assert!(joined && status.is_error()),
+        _ => {
             assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1, "more than a line");
         }
     }
-    if matches!(form, Form::Hit | Form::Value) {
+    if matches!(status, Status::Hit | Status::Value) {
         let spaces = bytes[6..].iter().take_while(|byte| **byte == b' ').count();
         assert!(!key.is_empty() && bytes[6 + spaces..].starts_with(&key));
     }
     ring.consume(*len);
-    (*form, key, bytes)
+    (*status, key, bytes)
 }
 
 fuzz_target!(|input: (Vec<u8>, u16, bool, &[u8])| {
