@@ -227,7 +227,7 @@ impl<S> Link<S> {
     fn room_wanted(&self) -> usize {
         let least = (self.input.len() + 1).max(LINK_READ_BYTES);
         let most = (self.input.len() * 8).max(ANNOUNCED_BYTES_MAX).max(least);
-        self.parser.wanted().clamp(least, most)
+        self.parser.bytes_needed().clamp(least, most)
     }
 
     /// Bytes that it costs.

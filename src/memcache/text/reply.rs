@@ -159,7 +159,7 @@ impl ReplyParser {
     }
 
     /// Bytes that the ring must hold before the parser can go on, as far as it knows.
-    pub fn wanted(&self) -> usize {
+    pub fn bytes_needed(&self) -> usize {
         self.value.as_ref().map_or(0, |value| value.end)
     }
 
