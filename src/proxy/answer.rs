@@ -10,6 +10,7 @@ use super::link::Link;
 use super::replies::{Dropped, Slot};
 use crate::buffer::BufferPool;
 use crate::memcache::op::{Command, Outcome, Status};
+use crate::memcache::text::encode;
 use crate::metrics::Counters;
 use std::borrow::Cow;
 
@@ -33,14 +34,13 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) const fn text(self) -> &'static [u8] {
         match self {
-            Self::Down => b"SERVER_ERROR backend down\r\n",
-            Self::Lost => b"SERVER_ERROR backend lost\r\n",
-            Self::Late => b"SERVER_ERROR backend timed out\r\n",
-            Self::Broken => b"SERVER_ERROR backend broke the protocol\r\n",
+            Self::Down => encode::BACKEND_DOWN,
+            Self::Lost => encode::BACKEND_LOST,
+            Self::Late => encode::BACKEND_TIMED_OUT,
+            Self::Broken => encode::BACKEND_BROKE_PROTOCOL,
             // As the backend itself would say, if its answer did not break all that follows.
-            Self::Lacking => b"ERROR\r\n",
-            // As memcached says.
-            Self::NoRoom => b"SERVER_ERROR out of memory writing get response\r\n",
+            Self::Lacking => encode::UNKNOWN_COMMAND,
+            Self::NoRoom => encode::OUT_OF_MEMORY,
         }
     }
 
@@ -104,7 +104,7 @@ fn accept_hit<S>(
 ) -> Result<(), Close> {
     if let (Some(client), 0) = (asked.client, link.late) {
         if matches!(asked.kind, Kind::Again(_)) {
-            let value = Some((&link.input, reply.len - b"END\r\n".len()));
+            let value = Some((&link.input, reply.len - encode::END.len()));
             clients.resume(client, value, None, buffers);
         } else {
             if let Kind::Get(verb) = asked.kind {
@@ -152,7 +152,7 @@ fn give<S>(
     }
     let slot = if asked.repeats() {
         let Asked { kind, quiet, .. } = *asked;
-        let text = match kind.again(link.text(reply.key.clone())) {
+        let text = match kind.again(&link.text(reply.key.clone())) {
             Some(text) => text,
             None => link.first_line(),
         };
@@ -232,9 +232,9 @@ pub(super) fn failed(kind: Kind, quiet: bool, failure: Failure, policy: &Policy)
 /// What a retrieval that found nothing is answered; None when it is no retrieval.
 fn miss(kind: Kind, quiet: bool) -> Option<Slot> {
     if matches!(kind, Kind::Get(_)) {
-        Some(Slot::Text(b"END\r\n"))
+        Some(Slot::Text(encode::END))
     } else if kind == Kind::MetaGet && !quiet {
-        Some(Slot::Text(b"EN\r\n"))
+        Some(Slot::Text(encode::META_MISS))
     } else {
         (kind == Kind::MetaGet).then_some(Slot::Nothing)
     }

@@ -1,6 +1,7 @@
 //! What a request in flight is, and so what may answer it.
 
 use crate::memcache::op::{Command, Status};
+use crate::memcache::text::encode;
 
 /// What a request in flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +112,8 @@ impl Kind {
     }
 
     /// The line that asks again for this key; None when a key alone does not say it.
-    pub(super) fn again(self, key: Vec<u8>) -> Option<Vec<u8>> {
-        let start: &[u8] = if self.retrieves()?.returns_cas() { b"gets " } else { b"get " };
-        Some([start, &key].concat())
+    pub(super) fn again(self, key: &[u8]) -> Option<Vec<u8>> {
+        Some(encode::refetch_line(self.retrieves()?, key))
     }
 
     /// How it retrieves, when it does so in the classic way.

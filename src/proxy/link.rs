@@ -8,6 +8,7 @@ use super::limits::{
 };
 use crate::buffer::{BufferPool, RingBuf};
 use crate::memcache::op::Op;
+use crate::memcache::text::encode;
 use crate::memcache::text::line::Request;
 use crate::memcache::text::reply::ReplyParser;
 use crate::time::Time;
@@ -255,7 +256,7 @@ impl<S> Link<S> {
         buffers: &mut BufferPool,
     ) {
         self.output.extend(buffers, head);
-        self.output.extend(buffers, b"\r\n");
+        self.output.extend(buffers, encode::LINE_END);
         self.output.extend_from(buffers, input, request.line_len..request.len);
     }
 
@@ -285,7 +286,7 @@ impl<S> Link<S> {
         self.output.extend_from(buffers, input, 0..quiet_flag.start);
         self.output.extend_from(buffers, input, quiet_flag.end..*forward_end);
         self.output.extend(buffers, suffix);
-        self.output.extend(buffers, b"\r\n");
+        self.output.extend(buffers, encode::LINE_END);
         self.output.extend_from(buffers, input, *line_len..*len);
     }
 

@@ -11,6 +11,7 @@ use super::limits::{LINK_BYTES_MODEST, LINK_PAUSE};
 use super::link::{Link, LinkId, Role, Stage};
 use super::timers::{Timers, Wake};
 use crate::buffer::BufferPool;
+use crate::memcache::text::encode;
 use crate::slab::SlotMap;
 use crate::time::Time;
 use log::{info, warn};
@@ -319,7 +320,7 @@ impl<S> Links<S> {
             Health::Down { probe_at, .. } if to.probe.is_none() && probe_at <= now => {
                 let id = self.open(backend, Role::Probe, now);
                 if let Some(link) = self.asking(id, now) {
-                    let probe = [&b"version"[..], b"", b"\r\n"];
+                    let probe = [encode::VERSION_REQUEST, b"", b""];
                     link.ask(Asked::nobody(Kind::Probe, now), probe, buffers);
                 }
             }

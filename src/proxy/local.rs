@@ -11,7 +11,8 @@ use super::pool::{placed_by, route};
 use super::replies::Slot;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::op::Command;
-use crate::memcache::text::line::{NOREPLY, Refusal, Request};
+use crate::memcache::text::encode;
+use crate::memcache::text::line::{Refusal, Request};
 use crate::memcache::text::words::Words;
 use crate::metrics::Text;
 use crate::time::Time;
@@ -24,11 +25,6 @@ pub(super) enum Next {
     /// It does not, or that one has to wait.
     Rest,
 }
-
-/// What the proxy says it is. Clients parse the number, and decide by it what they may send: it is
-/// that of the memcached whose protocol this is.
-const VERSION: &str = "1.6.45";
-const VERSION_REPLY: &[u8] = b"VERSION 1.6.45 nodeproxy\r\n";
 
 impl<S> Proxy<S> {
     /// Serves a request that is not sent to the backend of its key.
@@ -44,9 +40,9 @@ impl<S> Proxy<S> {
         let reply = if verb == Command::Stats {
             self.stats(id, request, now)
         } else if verb == Command::MetaNoop {
-            Slot::Text(b"MN\r\n")
+            Slot::Text(encode::META_NOOP)
         } else {
-            Slot::Text(VERSION_REPLY)
+            Slot::Text(encode::VERSION_REPLY)
         };
         if let Some(client) = self.clients.get_mut(id) {
             client.input.consume(request.len);
@@ -86,7 +82,7 @@ impl<S> Proxy<S> {
         if request.op.command == Command::FlushAll {
             clients.counters.cmd_flush += 1;
         }
-        self.answer_here(id, Slot::End(if request.op.quiet { b"" } else { b"OK\r\n" }));
+        self.answer_here(id, Slot::End(if request.op.quiet { b"" } else { encode::OK }));
         Next::More
     }
 
@@ -104,16 +100,12 @@ impl<S> Proxy<S> {
         // The refusal will have this place, or one behind it.
         client.last_write = Some(client.replies.next_place());
         let key = client.input.slice(line.key.clone(), scratch);
-        let (before, after, kind): (&[u8], &[u8], _) = match line.key_is_base64 {
-            true => (b"md ", b" b\r\n", Kind::MetaDelete),
-            // Without a word behind it some memcacheds take this key for the flag.
-            false if key == NOREPLY => (b"delete ", b" 0\r\n", Kind::Delete),
-            false => (b"delete ", b"\r\n", Kind::Delete),
-        };
+        let kind = if line.key_is_base64 { Kind::MetaDelete } else { Kind::Delete };
         let backend =
             placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
         if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
-            link.ask(Asked::nobody(kind, now), [before, key, after], buffers);
+            let pieces = encode::delete_pieces(key, line.key_is_base64);
+            link.ask(Asked::nobody(kind, now), pieces, buffers);
         }
         client.input.consume(request.line_len);
     }
@@ -170,14 +162,14 @@ impl<S> Proxy<S> {
                 for backend in &mut self.links.backends {
                     backend.counters = Default::default();
                 }
-                return Slot::Text(b"RESET\r\n");
+                return Slot::Text(encode::RESET);
             }
             // What only one server could tell: nothing.
             b"items" | b"slabs" | b"sizes" | b"conns" | b"cachedump" | b"extstore" => {}
             b"detail" => match second.as_slice() {
-                b"on" | b"off" => return Slot::Text(b"OK\r\n"),
+                b"on" | b"off" => return Slot::Text(encode::OK),
                 b"dump" => {}
-                _ => return Slot::Text(b"CLIENT_ERROR usage: stats detail on|off|dump\r\n"),
+                _ => return Slot::Text(encode::STATS_DETAIL_USAGE),
             },
             _ => return Slot::Text(Refusal::Unknown.text()),
         }
@@ -189,7 +181,7 @@ impl<S> Proxy<S> {
         text.line("pid", self.about.pid);
         text.line("uptime", uptime);
         text.line("time", self.about.started_at + uptime);
-        text.line("version", VERSION);
+        text.line("version", encode::VERSION);
         text.line("nodeproxy_version", env!("CARGO_PKG_VERSION"));
         text.line("pointer_size", usize::BITS);
         text.line("max_connections", self.about.clients_max);

@@ -17,6 +17,7 @@ use super::pool::{Route, route};
 use super::replies::Slot;
 use crate::buffer::BufferPool;
 use crate::memcache::op::{Outcome, Status};
+use crate::memcache::text::encode;
 use crate::memcache::text::line::Request;
 use crate::memcache::text::words::Words;
 use crate::time::Time;
@@ -41,7 +42,7 @@ impl<S> Proxy<S> {
         };
         if finished {
             client.input.consume(request.len);
-            self.answer_here(id, Slot::End(b"END\r\n"));
+            self.answer_here(id, Slot::End(encode::END));
         } else {
             client.gathering = Some(Gathering { request, at });
         }
@@ -113,7 +114,7 @@ impl<S> Proxy<S> {
             let capped =
                 part.ttl.map(|ttl| about.capped_prefix(prefix, request.op.command, ttl, now));
             let asked = Asked { part: at as u16, ..Asked::new(id, place, kind, false, now) };
-            let pieces = [capped.as_deref().unwrap_or(prefix), &part.asked, b"\r\n"];
+            let pieces = [capped.as_deref().unwrap_or(prefix), &part.asked, encode::LINE_END];
             link.ask(asked, pieces, buffers);
         }
         gather.sent();

@@ -40,6 +40,7 @@ pub use pool::OnDown;
 use crate::buffer::{BufferPool, RingBuf};
 use crate::fingerprint::Fingerprints;
 use crate::memcache::op::{Command, Op};
+use crate::memcache::text::encode;
 use crate::memcache::text::expiry;
 use crate::memcache::text::line::Request;
 use crate::placement::{BuildError, Node, Scheme};
@@ -118,8 +119,6 @@ impl Holdings {
     }
 }
 
-const TOO_MANY: &[u8] = b"SERVER_ERROR too many connections\r\n";
-
 /// The core. `S` is a socket; the core carries it and cannot touch it.
 pub struct Proxy<S> {
     clients: Clients<S>,
@@ -193,7 +192,7 @@ impl<S> Proxy<S> {
         let id = self.clients.insert(Client::new(socket, pool, lane, of.client_limits, now));
         if refused {
             self.clients.counters.rejected_connections += 1;
-            self.answer_here(id, Slot::Text(TOO_MANY));
+            self.answer_here(id, Slot::Text(encode::TOO_MANY_CONNECTIONS));
             self.end_reading(id);
         } else if of.idle_timeout > 0 {
             let timers = &mut self.links.timers;

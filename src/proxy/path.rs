@@ -27,6 +27,7 @@ use super::local::Next;
 use super::many;
 use super::pool::{Route, placed_by, route};
 use super::replies::Dropped;
+use crate::memcache::text::encode;
 use crate::memcache::text::grammar;
 use crate::memcache::text::line::{Refusal, Request, Verdict};
 use crate::memcache::text::request::Step;
@@ -199,8 +200,11 @@ impl<S> Proxy<S> {
             Way::Open(_, link) | Way::Full(link) => {
                 let kept = if line.refetchable { link.keep(&text, buffers) } else { 0 };
                 let asked = Asked { print: prints.of(key), kept, ..asked };
-                let pieces =
-                    [&text[..line.quiet_flag.start], &text[line.quiet_flag.end..], b"\r\n"];
+                let pieces = [
+                    &text[..line.quiet_flag.start],
+                    &text[line.quiet_flag.end..],
+                    encode::LINE_END,
+                ];
                 link.ask(asked, pieces, buffers);
             }
             Way::Down => answer::fail(&asked, Failure::Down, &policy, clients, buffers),

@@ -209,7 +209,7 @@ impl Replies {
         let slot = self.slots.front_mut()?;
         if let Slot::Gather(gather) = slot {
             let kind = Kind::Again(gather.verb);
-            let text = kind.again(gather.ask_again()?)?;
+            let text = kind.again(&gather.ask_again()?)?;
             return Some((self.first, Dropped { kind, quiet: false, text }));
         }
         if !matches!(slot, Slot::Dropped(_)) {

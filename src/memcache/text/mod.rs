@@ -10,6 +10,8 @@ pub mod words;
 
 pub mod line;
 
+pub mod encode;
+
 mod classic;
 
 mod admin;
