@@ -57,34 +57,46 @@ impl Kind {
         })
     }
 
-    /// Whether a reply that says this can be an answer. What cannot is the answer to something else,
-    /// and then no reply on the link can be trusted.
+    /// Whether a reply that says this can be an answer. What cannot is the answer to something
+    /// else, and then no reply on the link can be trusted.
     pub(super) const fn suits(self, status: Status) -> bool {
-        use Status as S;
+        use Status as St;
         if status.is_error() {
             return true;
         }
         match self {
-            Self::Get(_) | Self::Again(_) => matches!(status, S::Hit | S::End),
-            Self::Part(_) => matches!(status, S::Value | S::End),
+            Self::Get(_) | Self::Again(_) => matches!(status, St::Hit | St::End),
+            Self::Part(_) => matches!(status, St::Value | St::End),
             Self::Store(Command::MetaSet) => {
-                matches!(status, S::MetaHeader | S::MetaNotStored | S::MetaExists | S::MetaNotFound)
+                matches!(
+                    status,
+                    St::MetaHeader | St::MetaNotStored | St::MetaExists | St::MetaNotFound
+                )
             }
-            Self::Store(_) => matches!(status, S::Stored | S::NotStored | S::Exists | S::NotFound),
-            Self::Delete => matches!(status, S::Deleted | S::NotFound),
-            Self::Incr | Self::Decr => matches!(status, S::Number | S::NotFound),
-            Self::Touch => matches!(status, S::Touched | S::NotFound),
-            Self::MetaGet => matches!(status, S::MetaHeader | S::MetaValue | S::MetaMiss),
+            Self::Store(_) => {
+                matches!(status, St::Stored | St::NotStored | St::Exists | St::NotFound)
+            }
+            Self::Delete => matches!(status, St::Deleted | St::NotFound),
+            Self::Incr | Self::Decr => matches!(status, St::Number | St::NotFound),
+            Self::Touch => matches!(status, St::Touched | St::NotFound),
+            Self::MetaGet => matches!(status, St::MetaHeader | St::MetaValue | St::MetaMiss),
             Self::MetaDelete => {
-                matches!(status, S::MetaHeader | S::MetaNotFound | S::MetaExists | S::MetaNotStored)
+                matches!(
+                    status,
+                    St::MetaHeader | St::MetaNotFound | St::MetaExists | St::MetaNotStored
+                )
             }
             Self::MetaArithmetic => matches!(
                 status,
-                S::MetaHeader | S::MetaValue | S::MetaNotFound | S::MetaExists | S::MetaNotStored
+                St::MetaHeader
+                    | St::MetaValue
+                    | St::MetaNotFound
+                    | St::MetaExists
+                    | St::MetaNotStored
             ),
-            Self::MetaDebug => matches!(status, S::MetaDebug | S::MetaMiss),
-            Self::Broadcast => matches!(status, S::Ok),
-            Self::Probe => matches!(status, S::Version),
+            Self::MetaDebug => matches!(status, St::MetaDebug | St::MetaMiss),
+            Self::Broadcast => matches!(status, St::Ok),
+            Self::Probe => matches!(status, St::Version),
         }
     }
 
