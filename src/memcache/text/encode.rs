@@ -27,8 +27,8 @@ pub const RESET: &[u8] = b"RESET\r\n";
 /// may send: it is that of the memcached whose protocol this is.
 pub const VERSION: &str = "1.6.45";
 
-/// To `version`.
-pub const VERSION_REPLY: &[u8] = b"VERSION 1.6.45 nodeproxy\r\n";
+/// To `version`, in one word: there are clients that split the line at its blanks.
+pub const VERSION_REPLY: &[u8] = b"VERSION 1.6.45-nodeproxy\r\n";
 
 /// The question whether a backend is well: every memcached answers it, and at once.
 pub const VERSION_REQUEST: &[u8] = b"version\r\n";

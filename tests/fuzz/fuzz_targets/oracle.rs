@@ -43,7 +43,7 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
 fn answer(line: &Op) -> &'static [u8] {
     match line.command {
         Command::Get | Command::Gets | Command::Gat | Command::Gats => b"END\r\n",
-        Command::Version => b"VERSION 1.6.45 nodeproxy\r\n",
+        Command::Version => b"VERSION 1.6.45-nodeproxy\r\n",
         Command::MetaNoop => b"MN\r\n",
         Command::Stats | Command::Quit => b"",
         Command::MetaDebug => b"EN\r\n",
