@@ -189,7 +189,7 @@ impl<S> Proxy<S> {
         let policy = links.backends[pools[client.pool].backends().start].policy;
         let line = match grammar::understand(&text, true) {
             Verdict::Ask(line) if !client.has_written_since(place) => line,
-            Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Swallow { .. } => {
+            Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Discard { .. } => {
                 return answer::fail(&asked, Failure::NoRoom, &policy, clients, buffers);
             }
         };

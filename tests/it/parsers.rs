@@ -79,7 +79,7 @@ fn requests_naively(mut bytes: &[u8]) -> Meaning {
         let mut value_len = 0;
         let what = match grammar::understand(line, true) {
             Verdict::Refuse { refusal, quiet } => format!("{refusal:?} {quiet}"),
-            Verdict::Swallow { value, refusal, quiet } => {
+            Verdict::Discard { value, refusal, quiet } => {
                 value_len = value + 2;
                 format!("{refusal:?} {quiet}")
             }

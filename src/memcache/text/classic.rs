@@ -53,7 +53,7 @@ pub(super) fn touching_retrieval(
         (Verdict::Ask(_), None) => refuse(Refusal::BadExptime),
         (Verdict::Ask(op), _) if op.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
         (Verdict::Ask(op), Some(exptime)) => Verdict::Ask(Op { exptime, ..op }),
-        (refused @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }), _) => refused,
+        (refused @ (Verdict::Refuse { .. } | Verdict::Discard { .. }), _) => refused,
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: 
     let last = unsigned(&line[last]);
     let is_key = key.len() <= KEY_BYTES_MAX && !(odd && unsafe_bytes(&line[key.clone()]));
     let (Some(flags), Some(exptime), Some(last), true) = (flags, exptime, last, is_key) else {
-        return Verdict::Swallow { value, refusal: Refusal::BadFormat, quiet };
+        return Verdict::Discard { value, refusal: Refusal::BadFormat, quiet };
     };
     let cas = if command == Command::Cas { last } else { 0 };
     let op = Op::new(command, key, forward_end);
@@ -104,7 +104,7 @@ pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict 
     let suffix: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
     match alone(Command::Delete, line, key.clone(), key.end, quiet, odd) {
         Verdict::Ask(line) => Verdict::Ask(Op { suffix, ..line }),
-        other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => other,
+        other @ (Verdict::Refuse { .. } | Verdict::Discard { .. }) => other,
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: b
     };
     match alone(command, line, key, argument.end, quiet, odd) {
         Verdict::Ask(op) => Verdict::Ask(Op { exptime, delta, ..op }),
-        refused @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => refused,
+        refused @ (Verdict::Refuse { .. } | Verdict::Discard { .. }) => refused,
     }
 }
 

@@ -20,7 +20,7 @@ pub fn understand(line: &[u8], odd: bool) -> Verdict {
     {
         let (refusal, quiet) = (Refusal::LineTooLong, it.quiet);
         return match it.value {
-            Some(value) => Verdict::Swallow { value, refusal, quiet },
+            Some(value) => Verdict::Discard { value, refusal, quiet },
             None => Verdict::Refuse { refusal, quiet },
         };
     }
@@ -69,7 +69,7 @@ mod tests {
     fn ask(text: &str) -> Op {
         match understand(text.as_bytes(), true) {
             Verdict::Ask(line) => line,
-            other @ (Verdict::Refuse { .. } | Verdict::Swallow { .. }) => {
+            other @ (Verdict::Refuse { .. } | Verdict::Discard { .. }) => {
                 panic!("{text:?}: {other:?}")
             }
         }
@@ -78,7 +78,7 @@ mod tests {
     fn refusal(text: &str) -> Refusal {
         match understand(text.as_bytes(), true) {
             Verdict::Refuse { refusal, .. } => refusal,
-            other @ (Verdict::Ask(_) | Verdict::Swallow { .. }) => panic!("{text:?}: {other:?}"),
+            other @ (Verdict::Ask(_) | Verdict::Discard { .. }) => panic!("{text:?}: {other:?}"),
         }
     }
 
@@ -154,7 +154,7 @@ mod tests {
         {
             assert_eq!(understand(line.as_bytes(), false), silent, "{line:?}");
         }
-        let silent = Verdict::Swallow { value: 3, refusal, quiet };
+        let silent = Verdict::Discard { value: 3, refusal, quiet };
         assert_eq!(understand(b"cas k 0 0 3 noreply", false), silent);
     }
 
@@ -207,11 +207,11 @@ mod tests {
         ];
         for line in lines {
             let refusal = Refusal::BadFormat;
-            let expected = Verdict::Swallow { value: 5, refusal, quiet: false };
+            let expected = Verdict::Discard { value: 5, refusal, quiet: false };
             assert_eq!(understand(line.as_bytes(), true), expected, "{line:?}");
         }
         let silent = understand(b"set k -1 0 5 noreply", false);
-        assert!(matches!(silent, Verdict::Swallow { quiet: true, .. }), "{silent:?}");
+        assert!(matches!(silent, Verdict::Discard { quiet: true, .. }), "{silent:?}");
     }
 
     #[test]
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(refusal(&format!("mg {}", "k".repeat(251))), Refusal::BadFormat);
         let many = format!("ms k 3{}", " T0".repeat(17));
         let refusal = Refusal::TooManyFlags;
-        let expected = Verdict::Swallow { value: 3, refusal, quiet: false };
+        let expected = Verdict::Discard { value: 3, refusal, quiet: false };
         assert_eq!(understand(many.as_bytes(), false), expected);
     }
 
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(refusal(&format!("delete{spaces}k")), Refusal::LineTooLong);
         let set = format!("set k{spaces}0 0 3");
         let (refusal, quiet) = (Refusal::LineTooLong, false);
-        let expected = Verdict::Swallow { value: 3, refusal, quiet };
+        let expected = Verdict::Discard { value: 3, refusal, quiet };
         assert_eq!(understand(set.as_bytes(), false), expected);
         assert_eq!(ask(&format!("get{spaces}k")).forward_end, 2104);
     }

@@ -86,7 +86,7 @@ pub enum Verdict {
         quiet: bool,
     },
     /// The same, once the value that it announced has been skipped.
-    Swallow {
+    Discard {
         /// Bytes of the value, its CR LF not counted.
         value: usize,
         /// The error.

@@ -51,17 +51,17 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
     let Some(value) = announced(&line[length.clone()]) else {
         return refuse(Refusal::BadFormat);
     };
-    let swallow = |refusal| Verdict::Swallow { value, refusal, quiet: false };
+    let discard = |refusal| Verdict::Discard { value, refusal, quiet: false };
     let flags = match Flags::read(Command::MetaSet, line, words, length.end) {
         Ok(flags) => flags,
         Err(Refusal::BadFormat) => return refuse(Refusal::BadFormat),
-        Err(refusal) => return swallow(refusal),
+        Err(refusal) => return discard(refusal),
     };
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
-        return swallow(Refusal::BadFormat);
+        return discard(Refusal::BadFormat);
     }
     if flags.count > SET_FLAGS_MAX {
-        return swallow(Refusal::TooManyFlags);
+        return discard(Refusal::TooManyFlags);
     }
     let line = Op { value: Some(value), ..Op::new(Command::MetaSet, key, 0) };
     Verdict::Ask(flags.onto(line))

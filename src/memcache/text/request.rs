@@ -52,7 +52,7 @@ enum State {
     /// Behind the line of this request, in its value.
     Value(Request),
     /// In a value that was refused.
-    Swallow { left: usize, refusal: Refusal, quiet: bool },
+    Discard { left: usize, refusal: Refusal, quiet: bool },
 }
 
 const START: State = State::Line { scanned: 0, odd: false };
@@ -93,7 +93,7 @@ impl RequestParser {
                 }
                 None => Step::Partial { total: request.len },
             },
-            State::Swallow { left, refusal, quiet } => {
+            State::Discard { left, refusal, quiet } => {
                 let count = input.len().min(*left);
                 *left -= count;
                 if *left > 0 && count == 0 {
@@ -118,8 +118,8 @@ impl RequestParser {
         match grammar::understand(line, odd) {
             Verdict::Ask(op) => self.request(input, op, line_len),
             Verdict::Refuse { refusal, quiet } => Step::Refused { refusal, quiet, len: line_len },
-            Verdict::Swallow { value, refusal, quiet } => {
-                self.state = State::Swallow { left: value + 2, refusal, quiet };
+            Verdict::Discard { value, refusal, quiet } => {
+                self.state = State::Discard { left: value + 2, refusal, quiet };
                 Step::Skip(line_len)
             }
         }
@@ -133,7 +133,7 @@ impl RequestParser {
         let request = Request { len: line_len + value + 2, op, line_len };
         if value > self.value_bytes_max {
             let quiet = request.op.hides_errors();
-            self.state = State::Swallow { left: value + 2, refusal: Refusal::TooLarge, quiet };
+            self.state = State::Discard { left: value + 2, refusal: Refusal::TooLarge, quiet };
             return Step::Oversize(request);
         }
         if let Some(step) = value_end(input, &request) {
