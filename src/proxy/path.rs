@@ -101,7 +101,7 @@ impl<S> Proxy<S> {
                 client.input.consume(len);
                 self.refuse(id, refusal, quiet)
             }
-            Step::Endless => {
+            Step::Unterminated => {
                 self.refuse(id, Refusal::LineTooLong, false);
                 self.end_reading(id);
                 Next::Rest

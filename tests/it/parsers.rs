@@ -59,7 +59,7 @@ fn requests(bytes: &[u8], size: usize, offset: usize) -> Meaning {
                     continue;
                 }
                 Step::Refused { refusal, quiet, len } => (format!("{refusal:?} {quiet}"), len),
-                Step::Endless => panic!("no line is that long"),
+                Step::Unterminated => panic!("no line is that long"),
             };
             let mut all = std::mem::take(&mut skipped);
             all.extend(held(&ring, len));
@@ -160,7 +160,7 @@ fn a_request_cut_anywhere_is_not_taken_before_it_is_whole() {
 fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
     let mut pool = BufferPool::new(1 << 20);
     let mut scratch = Vec::new();
-    for (start, length, endless) in [
+    for (start, length, unterminated) in [
         ("set ", 2048, false),
         ("set ", 2049, true),
         ("xxxx", 5000, true),
@@ -172,7 +172,7 @@ fn lines_without_an_end_are_given_up_and_long_retrievals_are_not() {
         ring.extend(&mut pool, start.as_bytes());
         ring.extend(&mut pool, &vec![b'k'; length - start.len()]);
         let step = RequestParser::new(VALUE_BYTES_MAX).advance(&ring, &mut scratch);
-        assert_eq!(step == Step::Endless, endless, "{start} {length}");
+        assert_eq!(step == Step::Unterminated, unterminated, "{start} {length}");
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Step {
         len: usize,
     },
     /// A line without an end: nothing that follows can be understood.
-    Endless,
+    Unterminated,
 }
 
 /// The state machine.
@@ -177,7 +177,7 @@ fn unfinished(input: &RingBuf) -> Step {
     let retrieval = starts.iter().any(|start| input.has(0, start));
     let bytes_max = if retrieval { GET_LINE_BYTES_MAX } else { LINE_BYTES_MAX };
     match input.len() {
-        len if len > bytes_max => Step::Endless,
+        len if len > bytes_max => Step::Unterminated,
         len => Step::Partial { total: len + 1 },
     }
 }

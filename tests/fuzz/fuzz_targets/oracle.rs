@@ -24,7 +24,7 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
                     break;
                 }
             }
-            Step::Endless => {
+            Step::Unterminated => {
                 answers.extend(b"CLIENT_ERROR line too long\r\n");
                 break;
             }

@@ -18,7 +18,7 @@ enum Seen {
     Asked(Request, Vec<u8>),
     Oversize(Request),
     Refused(Refusal, bool),
-    Endless,
+    Unterminated,
 }
 
 /// Delivers `bytes` in pieces of `sizes`, over and over, into a ring whose head is at `offset`.
@@ -68,8 +68,8 @@ fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
                     }
                     (Seen::Refused(refusal, quiet), len)
                 }
-                Step::Endless => {
-                    seen.push((at, Seen::Endless));
+                Step::Unterminated => {
+                    seen.push((at, Seen::Unterminated));
                     return seen;
                 }
             };
@@ -111,7 +111,7 @@ fuzz_target!(|input: (Vec<u8>, u16, &[u8])| {
     let pieces = parse(bytes, &sizes, usize::from(offset));
     // A line that has not ended is given up sooner when it comes in pieces.
     let same = whole.iter().zip(&pieces).take_while(|(a, b)| a == b).count();
-    let given_up = matches!(pieces.last(), Some((_, Seen::Endless)));
+    let given_up = matches!(pieces.last(), Some((_, Seen::Unterminated)));
     assert!(
         same == whole.len() && same == pieces.len() || given_up && same + 1 == pieces.len(),
         "{whole:?}\n{pieces:?}"
