@@ -29,7 +29,7 @@ use super::pool::{Route, placed_by, route};
 use super::replies::Dropped;
 use crate::memcache::text::encode;
 use crate::memcache::text::grammar;
-use crate::memcache::text::line::{Refusal, Request, Verdict};
+use crate::memcache::text::line::{ParsedLine, Refusal, Request};
 use crate::memcache::text::request::Step;
 use crate::time::Time;
 
@@ -188,8 +188,8 @@ impl<S> Proxy<S> {
         // All backends of a pool have the same.
         let policy = links.backends[pools[client.pool].backends().start].policy;
         let line = match grammar::understand(&text, true) {
-            Verdict::Ask(line) if !client.has_written_since(place) => line,
-            Verdict::Ask(_) | Verdict::Refuse { .. } | Verdict::Discard { .. } => {
+            ParsedLine::Ask(line) if !client.has_written_since(place) => line,
+            ParsedLine::Ask(_) | ParsedLine::Refuse { .. } | ParsedLine::Discard { .. } => {
                 return answer::fail(&asked, Failure::NoRoom, &policy, clients, buffers);
             }
         };

@@ -4,7 +4,7 @@
 use nodeproxy::buffer::{BUFFER_BYTES_MIN, BufferPool, RingBuf};
 use nodeproxy::memcache::op::Status;
 use nodeproxy::memcache::text::grammar;
-use nodeproxy::memcache::text::line::{Refusal, Verdict};
+use nodeproxy::memcache::text::line::{ParsedLine, Refusal};
 use nodeproxy::memcache::text::reply::ReplyParser;
 use nodeproxy::memcache::text::request::{RequestParser, Step};
 
@@ -78,12 +78,12 @@ fn requests_naively(mut bytes: &[u8]) -> Meaning {
         let line_len = end + 1;
         let mut value_len = 0;
         let what = match grammar::understand(line, true) {
-            Verdict::Refuse { refusal, quiet } => format!("{refusal:?} {quiet}"),
-            Verdict::Discard { value, refusal, quiet } => {
+            ParsedLine::Refuse { refusal, quiet } => format!("{refusal:?} {quiet}"),
+            ParsedLine::Discard { value, refusal, quiet } => {
                 value_len = value + 2;
                 format!("{refusal:?} {quiet}")
             }
-            Verdict::Ask(line) => {
+            ParsedLine::Ask(line) => {
                 value_len = line.value.map_or(0, |value| value + 2);
                 let value = bytes.get(line_len..line_len + value_len);
                 let quiet = line.hides_errors();

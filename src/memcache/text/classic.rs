@@ -1,6 +1,6 @@
 //! The classic commands that name keys: `get key*`, `set key flags exptime bytes`, `incr key n` ...
 
-use super::line::{NOREPLY, Refusal, Verdict, refuse, says_noreply, unsafe_bytes};
+use super::line::{NOREPLY, ParsedLine, Refusal, refuse, says_noreply, unsafe_bytes};
 use super::number::{signed, unsigned};
 use super::words::Words;
 use crate::memcache::op::{Command, Op};
@@ -13,7 +13,12 @@ const PREFIX_BYTES_MAX: usize = 256;
 
 /// `get key*`. One key that is too long spoils the whole line, and must never reach a backend:
 /// there it would spoil the replies to the requests before it too.
-pub(super) fn retrieval(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn retrieval(
+    command: Command,
+    line: &[u8],
+    mut words: Words<'_>,
+    odd: bool,
+) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -23,7 +28,7 @@ pub(super) fn retrieval(command: Command, line: &[u8], mut words: Words<'_>, odd
         return refuse(Refusal::BadFormat);
     }
     let many_keys = forward_end != key.end;
-    Verdict::Ask(Op { many_keys, ..Op::new(command, key, forward_end) })
+    ParsedLine::Ask(Op { many_keys, ..Op::new(command, key, forward_end) })
 }
 
 /// Whether there are more bytes without a space between them than a key may have. Looks backwards
@@ -45,20 +50,25 @@ pub(super) fn touching_retrieval(
     line: &[u8],
     mut words: Words<'_>,
     odd: bool,
-) -> Verdict {
+) -> ParsedLine {
     let Some(word) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
     match (retrieval(command, line, words, odd), exptime(&line[word])) {
-        (Verdict::Ask(_), None) => refuse(Refusal::BadExptime),
-        (Verdict::Ask(op), _) if op.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
-        (Verdict::Ask(op), Some(exptime)) => Verdict::Ask(Op { exptime, ..op }),
-        (refused @ (Verdict::Refuse { .. } | Verdict::Discard { .. }), _) => refused,
+        (ParsedLine::Ask(_), None) => refuse(Refusal::BadExptime),
+        (ParsedLine::Ask(op), _) if op.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
+        (ParsedLine::Ask(op), Some(exptime)) => ParsedLine::Ask(Op { exptime, ..op }),
+        (refused @ (ParsedLine::Refuse { .. } | ParsedLine::Discard { .. }), _) => refused,
     }
 }
 
 /// `set key flags exptime bytes [noreply]`, and `cas` with one number more.
-pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn storage(
+    command: Command,
+    line: &[u8],
+    mut words: Words<'_>,
+    odd: bool,
+) -> ParsedLine {
     let mut next = || words.next().unwrap_or(line.len()..line.len());
     let (key, flags, exptime, length) = (next(), next(), next(), next());
     // Without a length there is no telling where the value ends: it is read as commands, as
@@ -79,15 +89,15 @@ pub(super) fn storage(command: Command, line: &[u8], mut words: Words<'_>, odd: 
     let last = unsigned(&line[last]);
     let is_key = key.len() <= KEY_BYTES_MAX && !(odd && unsafe_bytes(&line[key.clone()]));
     let (Some(flags), Some(exptime), Some(last), true) = (flags, exptime, last, is_key) else {
-        return Verdict::Discard { value, refusal: Refusal::BadFormat, quiet };
+        return ParsedLine::Discard { value, refusal: Refusal::BadFormat, quiet };
     };
     let cas = if command == Command::Cas { last } else { 0 };
     let op = Op::new(command, key, forward_end);
-    Verdict::Ask(Op { flags: flags as u32, exptime, cas, value: Some(value), quiet, ..op })
+    ParsedLine::Ask(Op { flags: flags as u32, exptime, cas, value: Some(value), quiet, ..op })
 }
 
 /// `delete key [0] [noreply]`; the number was a delay once, and some clients still send it.
-pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -97,19 +107,19 @@ pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict 
     }
     let quiet = says_noreply(line, words);
     if rest.count() > usize::from(quiet) {
-        return Verdict::Refuse { refusal: Refusal::BadDelete, quiet };
+        return ParsedLine::Refuse { refusal: Refusal::BadDelete, quiet };
     }
     // Who names a key wants to be told; but newer memcacheds take the last word for the flag,
     // whatever it stands for.
     let suffix: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
     match alone(Command::Delete, line, key.clone(), key.end, quiet, odd) {
-        Verdict::Ask(line) => Verdict::Ask(Op { suffix, ..line }),
-        other @ (Verdict::Refuse { .. } | Verdict::Discard { .. }) => other,
+        ParsedLine::Ask(line) => ParsedLine::Ask(Op { suffix, ..line }),
+        other @ (ParsedLine::Refuse { .. } | ParsedLine::Discard { .. }) => other,
     }
 }
 
 /// `incr key number [noreply]` and its like: one line, one line back.
-pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -120,15 +130,15 @@ pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: b
     // It is no number, and for a memcached it also says that nobody is to be told: it would not
     // answer.
     if &line[argument.clone()] == NOREPLY {
-        return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
+        return ParsedLine::Refuse { refusal: Refusal::BadFormat, quiet };
     }
     let (exptime, delta) = match (command, &line[argument.clone()]) {
         (Command::Touch, text) => (signed(text).unwrap_or(0), 0),
         (_, text) => (0, unsigned(text).unwrap_or(0)),
     };
     match alone(command, line, key, argument.end, quiet, odd) {
-        Verdict::Ask(op) => Verdict::Ask(Op { exptime, delta, ..op }),
-        refused @ (Verdict::Refuse { .. } | Verdict::Discard { .. }) => refused,
+        ParsedLine::Ask(op) => ParsedLine::Ask(Op { exptime, delta, ..op }),
+        refused @ (ParsedLine::Refuse { .. } | ParsedLine::Discard { .. }) => refused,
     }
 }
 
@@ -139,11 +149,11 @@ fn alone(
     forward_end: usize,
     quiet: bool,
     odd: bool,
-) -> Verdict {
+) -> ParsedLine {
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..forward_end]) {
-        return Verdict::Refuse { refusal: Refusal::BadFormat, quiet };
+        return ParsedLine::Refuse { refusal: Refusal::BadFormat, quiet };
     }
-    Verdict::Ask(Op { quiet, ..Op::new(command, key, forward_end) })
+    ParsedLine::Ask(Op { quiet, ..Op::new(command, key, forward_end) })
 }
 
 /// A number of 32 bits, with a minus or without.

@@ -5,29 +5,29 @@
 //! out of the part that is forwarded. What is not let through is answered as memcached 1.6.45
 //! would.
 
-use super::line::{Refusal, Verdict, refuse};
+use super::line::{ParsedLine, Refusal, refuse};
 use super::words::Words;
 use super::{LINE_BYTES_MAX, admin, classic, meta};
 use crate::memcache::op::{Command, Op};
 
 /// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
-pub fn understand(line: &[u8], odd: bool) -> Verdict {
-    let verdict = dispatch(line, odd);
+pub fn understand(line: &[u8], odd: bool) -> ParsedLine {
+    let parsed = dispatch(line, odd);
     // A backend that gets so long a line in pieces gives up before its end.
-    if let Verdict::Ask(it) = &verdict
+    if let ParsedLine::Ask(it) = &parsed
         && it.forward_end > LINE_BYTES_MAX - 2
         && !it.is_retrieval()
     {
         let (refusal, quiet) = (Refusal::LineTooLong, it.quiet);
         return match it.value {
-            Some(value) => Verdict::Discard { value, refusal, quiet },
-            None => Verdict::Refuse { refusal, quiet },
+            Some(value) => ParsedLine::Discard { value, refusal, quiet },
+            None => ParsedLine::Refuse { refusal, quiet },
         };
     }
-    verdict
+    parsed
 }
 
-fn dispatch(line: &[u8], odd: bool) -> Verdict {
+fn dispatch(line: &[u8], odd: bool) -> ParsedLine {
     // Shorter than any command: memcached does not look for one.
     if line.len() < 2 {
         return refuse(Refusal::BadFormat);
@@ -57,7 +57,7 @@ fn dispatch(line: &[u8], odd: bool) -> Verdict {
         b"md" => meta::keyed(Command::MetaDelete, line, words, odd),
         b"ma" => meta::keyed(Command::MetaArithmetic, line, words, odd),
         b"me" => meta::keyed(Command::MetaDebug, line, words, odd),
-        b"mn" => Verdict::Ask(Op::new(Command::MetaNoop, 0..0, 0)),
+        b"mn" => ParsedLine::Ask(Op::new(Command::MetaNoop, 0..0, 0)),
         _ => admin::understand(word, line, words),
     }
 }
@@ -68,8 +68,8 @@ mod tests {
 
     fn ask(text: &str) -> Op {
         match understand(text.as_bytes(), true) {
-            Verdict::Ask(line) => line,
-            other @ (Verdict::Refuse { .. } | Verdict::Discard { .. }) => {
+            ParsedLine::Ask(line) => line,
+            other @ (ParsedLine::Refuse { .. } | ParsedLine::Discard { .. }) => {
                 panic!("{text:?}: {other:?}")
             }
         }
@@ -77,8 +77,10 @@ mod tests {
 
     fn refusal(text: &str) -> Refusal {
         match understand(text.as_bytes(), true) {
-            Verdict::Refuse { refusal, .. } => refusal,
-            other @ (Verdict::Ask(_) | Verdict::Discard { .. }) => panic!("{text:?}: {other:?}"),
+            ParsedLine::Refuse { refusal, .. } => refusal,
+            other @ (ParsedLine::Ask(_) | ParsedLine::Discard { .. }) => {
+                panic!("{text:?}: {other:?}")
+            }
         }
     }
 
@@ -148,13 +150,13 @@ mod tests {
     #[test]
     fn noreply_in_place_of_an_argument_stays_here() {
         let (refusal, quiet) = (Refusal::BadFormat, true);
-        let silent = Verdict::Refuse { refusal, quiet };
+        let silent = ParsedLine::Refuse { refusal, quiet };
         for line in
             ["incr k noreply", "decr k noreply", "touch k noreply", "incr k noreply noreply"]
         {
             assert_eq!(understand(line.as_bytes(), false), silent, "{line:?}");
         }
-        let silent = Verdict::Discard { value: 3, refusal, quiet };
+        let silent = ParsedLine::Discard { value: 3, refusal, quiet };
         assert_eq!(understand(b"cas k 0 0 3 noreply", false), silent);
     }
 
@@ -207,11 +209,11 @@ mod tests {
         ];
         for line in lines {
             let refusal = Refusal::BadFormat;
-            let expected = Verdict::Discard { value: 5, refusal, quiet: false };
+            let expected = ParsedLine::Discard { value: 5, refusal, quiet: false };
             assert_eq!(understand(line.as_bytes(), true), expected, "{line:?}");
         }
         let silent = understand(b"set k -1 0 5 noreply", false);
-        assert!(matches!(silent, Verdict::Discard { quiet: true, .. }), "{silent:?}");
+        assert!(matches!(silent, ParsedLine::Discard { quiet: true, .. }), "{silent:?}");
     }
 
     #[test]
@@ -235,7 +237,7 @@ mod tests {
         assert_eq!(refusal(&format!("mg {}", "k".repeat(251))), Refusal::BadFormat);
         let many = format!("ms k 3{}", " T0".repeat(17));
         let refusal = Refusal::TooManyFlags;
-        let expected = Verdict::Discard { value: 3, refusal, quiet: false };
+        let expected = ParsedLine::Discard { value: 3, refusal, quiet: false };
         assert_eq!(understand(many.as_bytes(), false), expected);
     }
 
@@ -281,7 +283,7 @@ mod tests {
         assert_eq!(refusal(&format!("delete{spaces}k")), Refusal::LineTooLong);
         let set = format!("set k{spaces}0 0 3");
         let (refusal, quiet) = (Refusal::LineTooLong, false);
-        let expected = Verdict::Discard { value: 3, refusal, quiet };
+        let expected = ParsedLine::Discard { value: 3, refusal, quiet };
         assert_eq!(understand(set.as_bytes(), false), expected);
         assert_eq!(ask(&format!("get{spaces}k")).forward_end, 2104);
     }

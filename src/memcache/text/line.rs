@@ -75,7 +75,7 @@ pub struct Request {
 
 /// What is to be done about a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ParsedLine {
     /// It is a request.
     Ask(Op),
     /// It is answered with an error; or not at all, when the client wants no answer.
@@ -99,8 +99,8 @@ pub enum Verdict {
 /// The last word of a request that is not to be answered.
 pub const NOREPLY: &[u8] = b"noreply";
 
-pub(super) const fn refuse(refusal: Refusal) -> Verdict {
-    Verdict::Refuse { refusal, quiet: false }
+pub(super) const fn refuse(refusal: Refusal) -> ParsedLine {
+    ParsedLine::Refuse { refusal, quiet: false }
 }
 
 /// Whether the last of the words behind the arguments is `noreply`. An argument is never taken for

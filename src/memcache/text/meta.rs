@@ -3,7 +3,7 @@
 //! backend is asked, are looked at.
 
 use super::classic::announced;
-use super::line::{Refusal, Verdict, refuse, unsafe_bytes};
+use super::line::{ParsedLine, Refusal, refuse, unsafe_bytes};
 use super::words::Words;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::op::{Command, Op};
@@ -25,7 +25,7 @@ struct Flags {
 }
 
 /// `mg`, `md`, `ma`, `me`: one line.
-pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -40,18 +40,18 @@ pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bo
     if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
         return refuse(Refusal::BadFormat);
     }
-    Verdict::Ask(flags.onto(Op::new(command, key, 0)))
+    ParsedLine::Ask(flags.onto(Op::new(command, key, 0)))
 }
 
 /// `ms key bytes flag*`, and the value behind it.
-pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
+pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
     let (Some(key), Some(length)) = (words.next(), words.next()) else {
         return refuse(Refusal::BadFormat);
     };
     let Some(value) = announced(&line[length.clone()]) else {
         return refuse(Refusal::BadFormat);
     };
-    let discard = |refusal| Verdict::Discard { value, refusal, quiet: false };
+    let discard = |refusal| ParsedLine::Discard { value, refusal, quiet: false };
     let flags = match Flags::read(Command::MetaSet, line, words, length.end) {
         Ok(flags) => flags,
         Err(Refusal::BadFormat) => return refuse(Refusal::BadFormat),
@@ -64,7 +64,7 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> Verdict {
         return discard(Refusal::TooManyFlags);
     }
     let line = Op { value: Some(value), ..Op::new(Command::MetaSet, key, 0) };
-    Verdict::Ask(flags.onto(line))
+    ParsedLine::Ask(flags.onto(line))
 }
 
 impl Flags {

@@ -1,7 +1,7 @@
 //! Finds where one request of a client ends, and what it asks.
 
 use super::grammar;
-use super::line::{Refusal, Request, Verdict};
+use super::line::{ParsedLine, Refusal, Request};
 use super::{BINARY_MAGIC, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, fast};
 use crate::buffer::{RingBuf, scan};
 use crate::memcache::op::Op;
@@ -116,9 +116,11 @@ impl RequestParser {
             line => line,
         };
         match grammar::understand(line, odd) {
-            Verdict::Ask(op) => self.request(input, op, line_len),
-            Verdict::Refuse { refusal, quiet } => Step::Refused { refusal, quiet, len: line_len },
-            Verdict::Discard { value, refusal, quiet } => {
+            ParsedLine::Ask(op) => self.request(input, op, line_len),
+            ParsedLine::Refuse { refusal, quiet } => {
+                Step::Refused { refusal, quiet, len: line_len }
+            }
+            ParsedLine::Discard { value, refusal, quiet } => {
                 self.state = State::Discard { left: value + 2, refusal, quiet };
                 Step::Skip(line_len)
             }
