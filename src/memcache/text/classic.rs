@@ -17,14 +17,14 @@ pub(super) fn retrieval(
     command: Command,
     line: &[u8],
     mut words: Words<'_>,
-    odd: bool,
+    has_control_bytes: bool,
 ) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
     let forward_end = line.iter().rposition(|byte| *byte != b' ').map_or(key.end, |at| at + 1);
     let keys = &line[key.start..forward_end];
-    if has_long_word(keys) || odd && unsafe_bytes(keys) {
+    if has_long_word(keys) || has_control_bytes && unsafe_bytes(keys) {
         return refuse(Refusal::BadFormat);
     }
     let many_keys = forward_end != key.end;
@@ -49,12 +49,12 @@ pub(super) fn touching_retrieval(
     command: Command,
     line: &[u8],
     mut words: Words<'_>,
-    odd: bool,
+    has_control_bytes: bool,
 ) -> ParsedLine {
     let Some(word) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
-    match (retrieval(command, line, words, odd), exptime(&line[word])) {
+    match (retrieval(command, line, words, has_control_bytes), exptime(&line[word])) {
         (ParsedLine::Ask(_), None) => refuse(Refusal::BadExptime),
         (ParsedLine::Ask(op), _) if op.key.start > PREFIX_BYTES_MAX => refuse(Refusal::LineTooLong),
         (ParsedLine::Ask(op), Some(exptime)) => ParsedLine::Ask(Op { exptime, ..op }),
@@ -67,7 +67,7 @@ pub(super) fn storage(
     command: Command,
     line: &[u8],
     mut words: Words<'_>,
-    odd: bool,
+    has_control_bytes: bool,
 ) -> ParsedLine {
     let mut next = || words.next().unwrap_or(line.len()..line.len());
     let (key, flags, exptime, length) = (next(), next(), next(), next());
@@ -87,7 +87,8 @@ pub(super) fn storage(
     };
     let (flags, exptime) = (unsigned(without_plus(flags)), signed(without_plus(exptime)));
     let last = unsigned(&line[last]);
-    let is_key = key.len() <= KEY_BYTES_MAX && !(odd && unsafe_bytes(&line[key.clone()]));
+    let is_key =
+        key.len() <= KEY_BYTES_MAX && !(has_control_bytes && unsafe_bytes(&line[key.clone()]));
     let (Some(flags), Some(exptime), Some(last), true) = (flags, exptime, last, is_key) else {
         return ParsedLine::Discard { value, refusal: Refusal::BadFormat, quiet };
     };
@@ -97,7 +98,7 @@ pub(super) fn storage(
 }
 
 /// `delete key [0] [noreply]`; the number was a delay once, and some clients still send it.
-pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
+pub(super) fn deletion(line: &[u8], mut words: Words<'_>, has_control_bytes: bool) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -112,14 +113,19 @@ pub(super) fn deletion(line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLi
     // Who names a key wants to be told; but newer memcacheds take the last word for the flag,
     // whatever it stands for.
     let suffix: &[u8] = if &line[key.clone()] == NOREPLY { b" 0" } else { b"" };
-    match alone(Command::Delete, line, key.clone(), key.end, quiet, odd) {
+    match alone(Command::Delete, line, key.clone(), key.end, quiet, has_control_bytes) {
         ParsedLine::Ask(line) => ParsedLine::Ask(Op { suffix, ..line }),
         other @ (ParsedLine::Refuse { .. } | ParsedLine::Discard { .. }) => other,
     }
 }
 
 /// `incr key number [noreply]` and its like: one line, one line back.
-pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
+pub(super) fn simple(
+    command: Command,
+    line: &[u8],
+    mut words: Words<'_>,
+    has_control_bytes: bool,
+) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -136,7 +142,7 @@ pub(super) fn simple(command: Command, line: &[u8], mut words: Words<'_>, odd: b
         (Command::Touch, text) => (signed(text).unwrap_or(0), 0),
         (_, text) => (0, unsigned(text).unwrap_or(0)),
     };
-    match alone(command, line, key, argument.end, quiet, odd) {
+    match alone(command, line, key, argument.end, quiet, has_control_bytes) {
         ParsedLine::Ask(op) => ParsedLine::Ask(Op { exptime, delta, ..op }),
         refused @ (ParsedLine::Refuse { .. } | ParsedLine::Discard { .. }) => refused,
     }
@@ -148,9 +154,9 @@ fn alone(
     key: Range<usize>,
     forward_end: usize,
     quiet: bool,
-    odd: bool,
+    has_control_bytes: bool,
 ) -> ParsedLine {
-    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..forward_end]) {
+    if key.len() > KEY_BYTES_MAX || has_control_bytes && unsafe_bytes(&line[..forward_end]) {
         return ParsedLine::Refuse { refusal: Refusal::BadFormat, quiet };
     }
     ParsedLine::Ask(Op { quiet, ..Op::new(command, key, forward_end) })

@@ -1,5 +1,5 @@
 //! The commonest lines in one look: `get key`, `set key flags exptime bytes` and `VALUE key flags
-//! bytes`, when they are all there and nothing about them is odd. Whatever is not recognized here
+//! bytes`, when they are all there and nothing about them is unusual. Whatever is not recognized here
 //! goes the long way, and means the same: the tests of the parsers compare the two.
 
 use super::line::Request;

@@ -10,9 +10,10 @@ use super::words::Words;
 use super::{LINE_BYTES_MAX, admin, classic, meta};
 use crate::memcache::op::{Command, Op};
 
-/// Understands `line`, which has no line end any more. `odd` says that it may hold control bytes.
-pub fn understand(line: &[u8], odd: bool) -> ParsedLine {
-    let parsed = dispatch(line, odd);
+/// Understands `line`, which has no line end any more. Where `has_control_bytes` is false, it holds
+/// none, and none is looked for.
+pub fn understand(line: &[u8], has_control_bytes: bool) -> ParsedLine {
+    let parsed = dispatch(line, has_control_bytes);
     // A backend that gets so long a line in pieces gives up before its end.
     if let ParsedLine::Ask(it) = &parsed
         && it.forward_end > LINE_BYTES_MAX - 2
@@ -27,7 +28,7 @@ pub fn understand(line: &[u8], odd: bool) -> ParsedLine {
     parsed
 }
 
-fn dispatch(line: &[u8], odd: bool) -> ParsedLine {
+fn dispatch(line: &[u8], has_control_bytes: bool) -> ParsedLine {
     // Shorter than any command: memcached does not look for one.
     if line.len() < 2 {
         return refuse(Refusal::BadFormat);
@@ -38,25 +39,25 @@ fn dispatch(line: &[u8], odd: bool) -> ParsedLine {
         _ => return admin::unknown(line),
     };
     match word {
-        b"get" => classic::retrieval(Command::Get, line, words, odd),
-        b"gets" => classic::retrieval(Command::Gets, line, words, odd),
-        b"gat" => classic::touching_retrieval(Command::Gat, line, words, odd),
-        b"gats" => classic::touching_retrieval(Command::Gats, line, words, odd),
-        b"set" => classic::storage(Command::Set, line, words, odd),
-        b"add" => classic::storage(Command::Add, line, words, odd),
-        b"replace" => classic::storage(Command::Replace, line, words, odd),
-        b"append" => classic::storage(Command::Append, line, words, odd),
-        b"prepend" => classic::storage(Command::Prepend, line, words, odd),
-        b"cas" => classic::storage(Command::Cas, line, words, odd),
-        b"delete" => classic::deletion(line, words, odd),
-        b"incr" => classic::simple(Command::Incr, line, words, odd),
-        b"decr" => classic::simple(Command::Decr, line, words, odd),
-        b"touch" => classic::simple(Command::Touch, line, words, odd),
-        b"mg" => meta::keyed(Command::MetaGet, line, words, odd),
-        b"ms" => meta::storage(line, words, odd),
-        b"md" => meta::keyed(Command::MetaDelete, line, words, odd),
-        b"ma" => meta::keyed(Command::MetaArithmetic, line, words, odd),
-        b"me" => meta::keyed(Command::MetaDebug, line, words, odd),
+        b"get" => classic::retrieval(Command::Get, line, words, has_control_bytes),
+        b"gets" => classic::retrieval(Command::Gets, line, words, has_control_bytes),
+        b"gat" => classic::touching_retrieval(Command::Gat, line, words, has_control_bytes),
+        b"gats" => classic::touching_retrieval(Command::Gats, line, words, has_control_bytes),
+        b"set" => classic::storage(Command::Set, line, words, has_control_bytes),
+        b"add" => classic::storage(Command::Add, line, words, has_control_bytes),
+        b"replace" => classic::storage(Command::Replace, line, words, has_control_bytes),
+        b"append" => classic::storage(Command::Append, line, words, has_control_bytes),
+        b"prepend" => classic::storage(Command::Prepend, line, words, has_control_bytes),
+        b"cas" => classic::storage(Command::Cas, line, words, has_control_bytes),
+        b"delete" => classic::deletion(line, words, has_control_bytes),
+        b"incr" => classic::simple(Command::Incr, line, words, has_control_bytes),
+        b"decr" => classic::simple(Command::Decr, line, words, has_control_bytes),
+        b"touch" => classic::simple(Command::Touch, line, words, has_control_bytes),
+        b"mg" => meta::keyed(Command::MetaGet, line, words, has_control_bytes),
+        b"ms" => meta::storage(line, words, has_control_bytes),
+        b"md" => meta::keyed(Command::MetaDelete, line, words, has_control_bytes),
+        b"ma" => meta::keyed(Command::MetaArithmetic, line, words, has_control_bytes),
+        b"me" => meta::keyed(Command::MetaDebug, line, words, has_control_bytes),
         b"mn" => ParsedLine::Ask(Op::new(Command::MetaNoop, 0..0, 0)),
         _ => admin::understand(word, line, words),
     }

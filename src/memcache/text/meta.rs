@@ -25,7 +25,12 @@ struct Flags {
 }
 
 /// `mg`, `md`, `ma`, `me`: one line.
-pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
+pub(super) fn keyed(
+    command: Command,
+    line: &[u8],
+    mut words: Words<'_>,
+    has_control_bytes: bool,
+) -> ParsedLine {
     let Some(key) = words.next() else {
         return refuse(Refusal::BadFormat);
     };
@@ -37,14 +42,14 @@ pub(super) fn keyed(command: Command, line: &[u8], mut words: Words<'_>, odd: bo
     if key.len() > KEY_BYTES_MAX && command == Command::MetaArithmetic {
         return refuse(Refusal::InvalidOrDuplicateFlag);
     }
-    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
+    if key.len() > KEY_BYTES_MAX || has_control_bytes && unsafe_bytes(&line[..flags.end]) {
         return refuse(Refusal::BadFormat);
     }
     ParsedLine::Ask(flags.onto(Op::new(command, key, 0)))
 }
 
 /// `ms key bytes flag*`, and the value behind it.
-pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLine {
+pub(super) fn storage(line: &[u8], mut words: Words<'_>, has_control_bytes: bool) -> ParsedLine {
     let (Some(key), Some(length)) = (words.next(), words.next()) else {
         return refuse(Refusal::BadFormat);
     };
@@ -57,7 +62,7 @@ pub(super) fn storage(line: &[u8], mut words: Words<'_>, odd: bool) -> ParsedLin
         Err(Refusal::BadFormat) => return refuse(Refusal::BadFormat),
         Err(refusal) => return discard(refusal),
     };
-    if key.len() > KEY_BYTES_MAX || odd && unsafe_bytes(&line[..flags.end]) {
+    if key.len() > KEY_BYTES_MAX || has_control_bytes && unsafe_bytes(&line[..flags.end]) {
         return discard(Refusal::BadFormat);
     }
     if flags.count > SET_FLAGS_MAX {

@@ -47,15 +47,15 @@ pub struct RequestParser {
 
 #[derive(Debug)]
 enum State {
-    /// In a line, of which `scanned` bytes hold no end. `odd`: it holds control bytes.
-    Line { scanned: usize, odd: bool },
+    /// In a line, of which `scanned` bytes hold no end. Control bytes may have been among them.
+    Line { scanned: usize, has_control_bytes: bool },
     /// Behind the line of this request, in its value.
     Value(Request),
     /// In a value that was refused.
     Discard { left: usize, refusal: Refusal, quiet: bool },
 }
 
-const START: State = State::Line { scanned: 0, odd: false };
+const START: State = State::Line { scanned: 0, has_control_bytes: false };
 
 impl RequestParser {
     /// At the start of a request. Values of more than `value_bytes_max` bytes will be refused.
@@ -78,14 +78,16 @@ impl RequestParser {
             }
         }
         match &mut self.state {
-            State::Line { scanned, odd } => match line_end(input, scanned, odd) {
-                Some(end) => {
-                    let odd = *odd;
-                    self.state = START;
-                    self.line(input, end, odd, scratch)
+            State::Line { scanned, has_control_bytes } => {
+                match line_end(input, scanned, has_control_bytes) {
+                    Some(end) => {
+                        let has_control_bytes = *has_control_bytes;
+                        self.state = START;
+                        self.line(input, end, has_control_bytes, scratch)
+                    }
+                    None => unfinished(input),
                 }
-                None => unfinished(input),
-            },
+            }
             State::Value(request) => match value_end(input, request) {
                 Some(step) => {
                     self.state = START;
@@ -110,12 +112,18 @@ impl RequestParser {
     }
 
     /// Understands the line of `line_len` bytes at the head of the ring.
-    fn line(&mut self, input: &RingBuf, line_len: usize, odd: bool, scratch: &mut Vec<u8>) -> Step {
+    fn line(
+        &mut self,
+        input: &RingBuf,
+        line_len: usize,
+        has_control_bytes: bool,
+        scratch: &mut Vec<u8>,
+    ) -> Step {
         let line = match input.slice(0..line_len - 1, scratch) {
             [line @ .., b'\r'] => line,
             line => line,
         };
-        match grammar::understand(line, odd) {
+        match grammar::understand(line, has_control_bytes) {
             ParsedLine::Ask(op) => self.request(input, op, line_len),
             ParsedLine::Refuse { refusal, quiet } => {
                 Step::Refused { refusal, quiet, len: line_len }
@@ -150,7 +158,7 @@ impl RequestParser {
 /// Bytes of the line at the head of the ring, its end included. Notes how far it looked, and
 /// whether it saw control bytes within the line.
 #[inline]
-fn line_end(input: &RingBuf, scanned: &mut usize, odd: &mut bool) -> Option<usize> {
+fn line_end(input: &RingBuf, scanned: &mut usize, has_control_bytes: &mut bool) -> Option<usize> {
     loop {
         let (first, second) = input.pieces(*scanned..input.len());
         let Some(at) = scan::find_below_far(first, b' ')
@@ -167,7 +175,7 @@ fn line_end(input: &RingBuf, scanned: &mut usize, odd: &mut bool) -> Option<usiz
                 return None;
             }
             b'\r' if input.byte(at + 1) == b'\n' => return Some(at + 2),
-            _ => *odd = true,
+            _ => *has_control_bytes = true,
         }
         *scanned = at + 1;
     }
