@@ -61,7 +61,7 @@ pub trait Net {
     fn unreached(&mut self, backend: usize);
 
     /// Drops sockets of connections that have ended.
-    fn bury(&mut self, sockets: Vec<Self::Socket>);
+    fn drop_closed(&mut self, sockets: Vec<Self::Socket>);
 }
 
 /// The core and what moves its bytes.
@@ -149,7 +149,7 @@ impl<N: Net> Driver<N> {
         proxy.flush(now, |socket, output| net.spill(socket, output));
         let closed = self.proxy.take_closed();
         if !closed.is_empty() {
-            self.net.bury(closed);
+            self.net.drop_closed(closed);
         }
     }
 

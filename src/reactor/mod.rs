@@ -104,7 +104,7 @@ impl Net for Mio {
         self.backends[backend].failed();
     }
 
-    fn bury(&mut self, sockets: Vec<Socket>) {
+    fn drop_closed(&mut self, sockets: Vec<Socket>) {
         drop(sockets);
         self.freed = true;
     }

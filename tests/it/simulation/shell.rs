@@ -333,7 +333,7 @@ impl Net for Virtual {
 
     fn unreached(&mut self, _: usize) {}
 
-    fn bury(&mut self, sockets: Vec<Socket>) {
+    fn drop_closed(&mut self, sockets: Vec<Socket>) {
         for socket in sockets {
             let closed = match socket {
                 Socket::Client(name) => &mut self.ends[name].closed,
