@@ -49,7 +49,7 @@ pub struct Buffer {
 pub(super) enum Bytes {
     /// The usual case.
     Mapped(MmapMut),
-    /// When the system lets nothing more be mapped, and for no bytes at all.
+    /// When the system refuses to map more memory. An empty buffer, which needs none, is one too.
     Allocated(Vec<u8>),
 }
 

@@ -21,15 +21,16 @@ pub fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     )
 }
 
-/// The position of the first byte below `bound`, which is at most 128. For words: it looks at eight
-/// bytes at a time.
+/// The position of the first byte below `bound`, which is at most 128. It looks at eight bytes at a
+/// time, which is best for words.
 #[inline]
 pub fn find_below(bytes: &[u8], bound: u8) -> Option<usize> {
     let pattern = LOW * u64::from(bound);
     first(bytes, |word| word.wrapping_sub(pattern) & !word & HIGH, |byte| byte < bound)
 }
 
-/// The same for lines: 32 bytes that hold no such byte are passed over at once.
+/// The position of the first byte below `bound`, which is at most 128. It passes over 32 bytes at a
+/// time, which is best for lines.
 #[inline]
 pub fn find_below_far(bytes: &[u8], bound: u8) -> Option<usize> {
     let pattern = LOW * u64::from(bound);

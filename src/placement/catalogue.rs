@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) layouts: (&'static str, &'static [(&'static str, Layout)]),
     /// The default of the option `points`; 0 where it is not an option.
     pub(super) points: u32,
-    /// Further options, of whose making they are.
+    /// Which program's further options the scheme takes.
     pub(super) extras: Extras,
 }
 
@@ -186,7 +186,7 @@ const fn entry(name: &'static str, function: Function, layout: Layout) -> Entry 
 }
 
 impl Entry {
-    /// The same with a choice of hashes.
+    /// The entry with a choice of these hashes.
     const fn of(self, hashes: &'static [(&'static str, Function)]) -> Self {
         Self { hashes, ..self }
     }

@@ -13,7 +13,7 @@ pub(super) enum Omode {
     Default,
     /// `host:port-n`, by MD5.
     Ketama,
-    /// The same without memcached's own port.
+    /// `host:port-n`, or `host-n` where the port is memcached's own, by MD5.
     Twemproxy,
     /// `host/host:port-n`, by MD5.
     Evcache,

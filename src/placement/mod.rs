@@ -133,9 +133,9 @@ impl Placement {
         }
     }
 
-    /// The points of the ring, ascending, and the index of the backend that owns what lies before
-    /// each (of dalli, whose own points own what lies behind, those that come to the same); nothing
-    /// where the scheme has no ring.
+    /// The points of the ring, ascending, each with the index of the backend that owns what lies
+    /// before it; nothing where the scheme has no ring. The points of dalli own what lies behind
+    /// them: in place of these there are the ones before which the same keys lie.
     pub fn points(&self) -> impl Iterator<Item = (u32, usize)> {
         self.table.continuum().into_iter().flat_map(continuum::Continuum::points)
     }

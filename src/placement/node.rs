@@ -26,7 +26,7 @@ impl Node {
         })
     }
 
-    /// The same with the port left out when it is memcached's own.
+    /// The name, or `host:port`, or only the host where the port is memcached's own.
     pub(super) fn short_label(&self) -> String {
         if self.name.is_none() && self.port == 11211 { self.host.clone() } else { self.label() }
     }

@@ -1,6 +1,6 @@
 //! The commonest lines in one look: `get key`, `set key flags exptime bytes` and `VALUE key flags
-//! bytes`, when they are all there and nothing about them is unusual. Whatever is not recognized here
-//! goes the long way, and means the same: the tests of the parsers compare the two.
+//! bytes`, when they are all there and nothing about them is unusual. Whatever is not recognized
+//! here goes the long way, and means the same: the tests of the parsers compare the two.
 
 use super::line::Request;
 use crate::buffer::scan;

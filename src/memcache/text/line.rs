@@ -17,7 +17,7 @@ pub enum Refusal {
     BadExptime,
     /// A meta flag is given twice.
     DuplicateFlag,
-    /// The same, in the words of `ma`.
+    /// A flag of an `ma` is given twice, or its key is too long.
     InvalidOrDuplicateFlag,
     /// More meta flags than memcached takes.
     TooManyFlags,
@@ -85,7 +85,7 @@ pub enum ParsedLine {
         /// Whether the client wants no answer.
         quiet: bool,
     },
-    /// The same, once the value that it announced has been skipped.
+    /// It is answered like one that is refused, once the value that it announced has been skipped.
     Discard {
         /// Bytes of the value, its CR LF not counted.
         value: usize,

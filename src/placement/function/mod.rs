@@ -31,7 +31,7 @@ pub(super) enum Function {
     Crc31,
     /// Bits 16 to 30 of the CRC-32.
     Crc15,
-    /// The same, and 1 for 0.
+    /// Bits 16 to 30 of the CRC-32, and 1 for 0.
     Crc15OrOne,
     /// twemproxy's unmasked CRC-16.
     Crc16,
@@ -49,7 +49,7 @@ pub(super) enum Function {
     UnitsFnv1aOf64,
     /// Jenkins' one-at-a-time over signed bytes.
     OneAtATime,
-    /// The same over unsigned bytes.
+    /// Jenkins' one-at-a-time over unsigned bytes.
     OneAtATimeUnsigned,
     Lookup3,
     Hsieh,
