@@ -42,10 +42,11 @@ test: cargo memcached ## every test
 
 parity: cargo memcached build ## the real clients and proxies store, nodeproxy reads; ONLY="NAME ..." for some
 	@command -v python3 >/dev/null || { echo "python3 is missing; install it"; exit 1; }
-	@python3 tools/parity/parity.py target/release/nodeproxy $(ONLY)
+	@python3 parity/parity.py target/release/nodeproxy $(ONLY)
 
 clients: cargo memcached build ## real clients, as their users use them; needs the network once
-	@tools/clients.sh target/release/nodeproxy
+	@command -v python3 >/dev/null || { echo "python3 is missing; install it"; exit 1; }
+	@python3 parity/clients.py target/release/nodeproxy
 
 soak: cargo memcached build ## load and random faults together for SECONDS (60); SEED=N begins the same way
 	@$(CARGO) build --release --locked --package tools --bin soak

@@ -1,45 +1,49 @@
 #!/bin/sh
-# need.sh PROGRAM: makes sure that memcached, or nutcracker (twemproxy), is there: installs it with
-# the system's package manager when it is missing and this user may, else says in one line how.
+# need.sh PROGRAM: makes sure that memcached, or nutcracker (twemproxy), is there. A missing one is
+# installed in CI (CI=true), when asked for (INSTALL=1), and on a terminal when the answer is yes;
+# else it says how, and fails: nobody expects `make test` to change the system.
 set -u
 program=$1
 # Daemons live in the sbin folders, which not every user has in the path.
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/sbin
 command -v "$program" >/dev/null && exit 0
 
-as_root=
-if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root="sudo -n"; else as_root=no; fi
-fi
-
-if command -v apt-get >/dev/null; then
-    install="apt-get install -y --no-install-recommends $program" update="apt-get update"
-elif command -v dnf >/dev/null; then
-    install="dnf install -y $program" update=true
-elif command -v yum >/dev/null; then
-    install="yum install -y $program" update=true
-elif command -v apk >/dev/null; then
-    install="apk add $program" update=true
-elif command -v pacman >/dev/null; then
-    install="pacman -S --noconfirm $program" update=true
-elif command -v zypper >/dev/null; then
-    install="zypper --non-interactive install $program" update=true
-elif command -v brew >/dev/null; then
-    install="brew install $(echo "$program" | sed s/nutcracker/twemproxy/)" update=true as_root=
-else
+update=true
+for manager in apt-get dnf yum apk pacman zypper brew none; do
+    command -v "$manager" >/dev/null && break
+done
+case $manager in
+# A package list that is too old names files that are gone.
+apt-get) update="apt-get update" install="apt-get install -y --no-install-recommends $program" ;;
+dnf | yum) install="$manager install -y $program" ;;
+apk) install="apk add $program" ;;
+pacman) install="pacman -S --noconfirm $program" ;;
+zypper) install="zypper --non-interactive install $program" ;;
+brew) install="brew install $(echo "$program" | sed s/nutcracker/twemproxy/)" ;;
+none)
     echo "$program is missing, and no package manager that is known here; install it and try again" >&2
     exit 1
-fi
+    ;;
+esac
+as_root=
+[ "$manager" = brew ] || [ "$(id -u)" -eq 0 ] || as_root="sudo"
+install="${as_root:+$as_root }$install" update="${as_root:+$as_root }$update"
 
-if [ "$as_root" = no ]; then
-    echo "$program is missing; install it as root: $install" >&2
+asked=${INSTALL:-0}
+[ "${CI:-}" = true ] && asked=1
+if [ "$asked" != 1 ] && [ -t 0 ] && [ -t 2 ]; then
+    printf '%s is missing. Install it by "%s"? [y/N] ' "$program" "$install" >&2
+    read -r answer
+    case $answer in [yY]*) asked=1 ;; esac
+fi
+if [ "$asked" != 1 ]; then
+    echo "$program is missing; install it: $install (INSTALL=1 does that)" >&2
     exit 1
 fi
+
 echo "$program is missing; installing it: $install"
 export DEBIAN_FRONTEND=noninteractive
-# A package list that is too old names files that are gone: it is fetched anew then.
-# shellcheck disable=SC2086
-$as_root $install >/dev/null 2>&1 || { $as_root $update >/dev/null && $as_root $install >/dev/null; }
-command -v "$program" >/dev/null && exit 0
+$update >/dev/null 2>&1
+$install >/dev/null && command -v "$program" >/dev/null && exit 0
 echo "$program could not be installed; install it by hand: $install" >&2
 exit 1
