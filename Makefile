@@ -34,7 +34,7 @@ install: build ## into PREFIX (/usr/local), below DESTDIR if given
 image: static ## a container image from nothing but the static binary
 	@tools/image.sh "$(STATIC_BINARY)" "$(IMAGE)"
 
-size: static memcached ## how large the static binary is, and its memory when idle
+size: static ## how large the static binary is, and its memory when idle
 	@tools/size.sh "$(STATIC_BINARY)"
 
 test: cargo memcached ## every test

@@ -3,10 +3,11 @@
 
     parity.py BINARY [WORD ...]     with words, only the programs with one of them in their names
 
-Each real program is installed (below target/parity, or as a package of the system) and stores
-keys on memcacheds; nodeproxy, with the matching `placement:`, has to find every one of them, and
+Each real program is installed (below target/parity, or with INSTALL=1 as a package of the system)
+and stores keys on memcacheds; nodeproxy, with the matching `placement:`, has to find every one of them, and
 the other way round. Exits with 1 when anything differs. What cannot be had is skipped, loudly.
 
+    INSTALL=1             install packages of the system too
     PARITY_INSTALL=no     take what is there, install nothing
     PARITY_FOLDER         where to install to (target/parity)
     PARITY_SEED=TEXT      other lists of servers where they are random
