@@ -73,10 +73,12 @@ flame: bench-programs ## where the instructions of a request go, by valgrind; ON
 
 check: lint test ## what CI runs
 
-lint: cargo ## formatting, lints, documentation: without a warning
+lint: cargo ## formatting, lints, documentation: without a warning; do the fuzz targets compile?
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	RUSTFLAGS="-D warnings" $(CARGO) check --locked --manifest-path tests/fuzz/Cargo.toml \
+		--no-default-features --target-dir target/fuzz-check
 
 clean: ## remove what was built
 	$(CARGO) clean
