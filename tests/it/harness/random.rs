@@ -1,6 +1,6 @@
 //! Numbers that look random and come back with their seed.
 
-/// SplitMix64.
+/// SplitMix64 (Vigna).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -16,6 +16,17 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// Numbers of its own for a part of the whole.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.number())
+    }
+
+    /// True once in `times`.
+    pub(crate) fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    /// A number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.number() % bound as u64) as usize
     }

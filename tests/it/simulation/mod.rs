@@ -18,7 +18,6 @@ mod peer;
 mod pipe;
 mod plan;
 mod question;
-mod rng;
 mod scales;
 mod shell;
 mod store;

@@ -6,7 +6,7 @@ use super::beliefs::{Beliefs, MISSING};
 use super::pipe::Pipe;
 use super::plan::{LARGE, Mood, Plan, TIMEOUT};
 use super::question::{How, Manner, Question, Value};
-use super::rng::Rng;
+use crate::harness::random::Random;
 use nodeproxy::time::Time;
 use std::collections::VecDeque;
 
@@ -123,7 +123,7 @@ impl Peer {
     }
 
     /// Asks something.
-    pub(super) fn ask_any(&mut self, rng: &mut Rng, now: Time) {
+    pub(super) fn ask_any(&mut self, rng: &mut Random, now: Time) {
         let question = self.think(rng);
         if matches!(&question, Question::Set { meta: Manner::Classic, .. }) && rng.one_in(5) {
             return self.set_silently(&question, rng);
@@ -136,7 +136,7 @@ impl Peer {
     }
 
     /// Stores a large value, always on the same link.
-    pub(super) fn store_large(&mut self, rng: &mut Rng, now: Time) {
+    pub(super) fn store_large(&mut self, rng: &mut Random, now: Time) {
         self.serial += 1;
         let value = Value { serial: self.serial, fill: LARGE };
         let key = format!("p{}k0", self.name);
@@ -145,7 +145,7 @@ impl Peer {
     }
 
     /// Asks for the largest value that it has, and does not read.
-    pub(super) fn want_large(&mut self, rng: &mut Rng, now: Time) {
+    pub(super) fn want_large(&mut self, rng: &mut Random, now: Time) {
         if self.serial == MISSING {
             self.store_large(rng, now);
             self.pause();
@@ -155,7 +155,7 @@ impl Peer {
         self.ask(Question::Get(vec![key; keys]), rng, now);
     }
 
-    pub(super) fn ask(&mut self, question: Question, rng: &mut Rng, now: Time) {
+    pub(super) fn ask(&mut self, question: Question, rng: &mut Random, now: Time) {
         self.serial += 1;
         let opaque = self.serial;
         self.write(&question.text(opaque, rng));
@@ -165,7 +165,7 @@ impl Peer {
         self.asked.push_back(Asked { question, opaque, at: now, ends: self.written });
     }
 
-    fn think(&mut self, rng: &mut Rng) -> Question {
+    fn think(&mut self, rng: &mut Random) -> Question {
         let manner = [Manner::Classic, Manner::Classic, Manner::Meta, Manner::Quiet][rng.below(4)];
         let key = self.key('k', rng);
         self.serial += 1;
@@ -175,7 +175,7 @@ impl Peer {
             8..14 => {
                 let most = if rng.one_in(3) { KEYS_AT_ONCE } else { 5 };
                 let count = 1 + rng.below(most);
-                let key = |rng: &mut Rng| self.key(if rng.one_in(6) { 'l' } else { 'k' }, rng);
+                let key = |rng: &mut Random| self.key(if rng.one_in(6) { 'l' } else { 'k' }, rng);
                 Question::Get((0..count).map(|_| key(rng)).collect())
             }
             14..23 => {
@@ -202,12 +202,12 @@ impl Peer {
         }
     }
 
-    fn key(&self, kind: char, rng: &mut Rng) -> String {
+    fn key(&self, kind: char, rng: &mut Random) -> String {
         format!("p{}{kind}{}", self.name, rng.below(KEYS))
     }
 
     /// Nobody will say whether it was done.
-    fn set_silently(&mut self, question: &Question, rng: &mut Rng) {
+    fn set_silently(&mut self, question: &Question, rng: &mut Random) {
         if let Question::Set { key, value, .. } = question {
             self.write(&question.text(0, rng).replacen("\r\n", " noreply\r\n", 1));
             self.beliefs.floats(key, value.serial);

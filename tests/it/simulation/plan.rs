@@ -1,6 +1,6 @@
 //! What kind of world a run is: how large it is, how it is configured, and what goes wrong in it.
 
-use super::rng::Rng;
+use crate::harness::random::Random;
 use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::{Limits, OnDown, Policy, PoolSetup};
 
@@ -54,7 +54,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(rng: &mut Rng) -> Self {
+    pub(super) fn new(rng: &mut Random) -> Self {
         let on_down = match rng.below(6) {
             0 => OnDown::Rehash,
             1 => OnDown::Gutter { pool: 1, ttl: GUTTER_TTL },

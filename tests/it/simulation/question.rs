@@ -1,7 +1,7 @@
 //! What a client asks, and how it says it.
 
 use super::plan::{LARGE, VALUE_BYTES_MAX};
-use super::rng::Rng;
+use crate::harness::random::Random;
 use std::sync::OnceLock;
 
 /// The expiries that clients ask for, seconds; the gutter's own is none of them.
@@ -136,7 +136,7 @@ impl Question {
     }
 
     /// The bytes that ask it. A meta command carries `opaque`, which its answer has to repeat.
-    pub(super) fn text(&self, opaque: u64, rng: &mut Rng) -> String {
+    pub(super) fn text(&self, opaque: u64, rng: &mut Random) -> String {
         let ttl = TTLS[rng.below(TTLS.len())];
         let flags = self.flags(opaque, ttl, rng);
         match self {
@@ -199,7 +199,7 @@ impl Question {
     }
 
     /// The flags of a meta command, in some order.
-    fn flags(&self, opaque: u64, ttl: u32, rng: &mut Rng) -> String {
+    fn flags(&self, opaque: u64, ttl: u32, rng: &mut Random) -> String {
         let mut flags = vec![format!("O{opaque}")];
         if matches!(self, Self::Set { .. } | Self::Extend { .. } | Self::MetaGet { .. })
             && rng.one_in(2)

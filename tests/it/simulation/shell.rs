@@ -3,8 +3,8 @@
 
 use super::pipe::Pipe;
 use super::plan::Plan;
-use super::rng::Rng;
 use super::wire::{Stage, Wire};
+use crate::harness::random::Random;
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::driver::{Driver, Filled, Net, Ready};
 use nodeproxy::proxy::client::{ClientId, Fillable};
@@ -82,7 +82,7 @@ pub(super) struct Shell {
 
 /// The sockets.
 pub(super) struct Virtual {
-    rng: Rng,
+    rng: Random,
     pub(super) ends: Vec<End>,
     pub(super) wires: Vec<Wire>,
     pub(super) modes: Vec<Mode>,
@@ -94,7 +94,7 @@ pub(super) struct Virtual {
 }
 
 impl Shell {
-    pub(super) fn new(plan: &Plan, seed: u64, rng: Rng) -> Self {
+    pub(super) fn new(plan: &Plan, seed: u64, rng: Random) -> Self {
         let about = About { memory_max: plan.memory, ..About::default() };
         let now = Time::default();
         let proxy = Proxy::new(plan.setups(), about, seed, now);

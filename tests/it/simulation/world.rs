@@ -2,11 +2,11 @@
 
 use super::peer::Peer;
 use super::plan::{Mood, Plan, TIMEOUT};
-use super::rng::Rng;
 use super::scales::Scales;
 use super::shell::{Mode, Shell};
 use super::store::{Store, Written};
 use super::wire::Stage;
+use crate::harness::random::Random;
 use nodeproxy::proxy::limits::IDLE_RECHECK;
 
 const PEERS_MAX: usize = 6;
@@ -16,7 +16,7 @@ const TICKS_MAX: usize = 20_000;
 pub(super) const LAG: u64 = 2_000;
 
 pub(super) struct World {
-    pub(super) rng: Rng,
+    pub(super) rng: Random,
     pub(super) plan: Plan,
     pub(super) shell: Shell,
     pub(super) peers: Vec<Peer>,
@@ -31,9 +31,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::new(seed);
         let plan = Plan::new(&mut rng);
-        let shell = Shell::new(&plan, seed, Rng::new(rng.next()));
+        let shell = Shell::new(&plan, seed, Random::new(rng.number()));
         let mut stores: Vec<Store> = (0..=plan.backends).map(|_| Store::default()).collect();
         stores[plan.gutter()].is_gutter = true;
         Self {
