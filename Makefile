@@ -49,8 +49,8 @@ clients: cargo memcached build ## real clients, as their users use them; needs t
 	@python3 parity/clients.py target/release/nodeproxy
 
 soak: cargo memcached build ## load and random faults together for SECONDS (60); SEED=N begins the same way
-	@$(CARGO) build --release --locked --package tools --bin soak
-	@target/release/soak --seconds "$(SECONDS)" $(if $(SEED),--seed "$(SEED)")
+	NODEPROXY="$(CURDIR)/target/release/nodeproxy" SOAK_SECONDS="$(SECONDS)" SEED="$(SEED)" \
+		$(CARGO) test --locked --workspace --test it soak -- --include-ignored --nocapture
 
 fuzz: cargo ## each fuzz target for FUZZ_SECONDS (60); needs a nightly Rust and cargo-fuzz
 	@tools/fuzz.sh

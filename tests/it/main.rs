@@ -37,6 +37,7 @@ mod short_memory;
 mod shutdown;
 mod simulation;
 mod slow_readers;
+mod soak;
 mod statistics;
 mod tidy;
 mod transparent;

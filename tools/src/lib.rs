@@ -1,6 +1,6 @@
 //! What measures nodeproxy: a load generator that checks every reply (`load`), a bare byte relay
-//! that is the floor of any proxy which does not batch (`relay`), a driver that runs nodeproxy and
-//! its peers side by side (`bench`), and one that lets everything go wrong around it (`soak`).
+//! that is the floor of any proxy which does not batch (`relay`), and a driver that runs nodeproxy
+//! and its peers side by side (`bench`).
 //!
 //! Modules are declared from leaf to root, and each uses only those above it.
 
@@ -12,5 +12,3 @@ pub mod process;
 pub mod load;
 
 pub mod bench;
-
-pub mod soak;

@@ -138,19 +138,24 @@ impl Client {
         }
     }
 
-    /// The whole reply to one request: a line, or values up to the line that ends them.
+    /// The whole reply to one request: a line, values up to the line that ends them, or a meta
+    /// command's value.
     #[track_caller]
     pub(crate) fn reply(&mut self) -> Vec<u8> {
         let mut reply = Vec::new();
         loop {
             let line = self.line();
             reply.extend_from_slice(&line);
-            let Some(words) = line.strip_prefix(b"VALUE ") else {
-                return reply;
+            let line = String::from_utf8_lossy(&line);
+            let words: Vec<_> = line.split_whitespace().collect();
+            let len = match words[..] {
+                ["VALUE", _, _, len, ..] | ["VA", len, ..] => len.parse::<usize>().expect("len"),
+                _ => return reply,
             };
-            let words = String::from_utf8_lossy(words).into_owned();
-            let len: usize = words.split_whitespace().nth(2).expect("len").parse().expect("len");
             reply.extend(self.take(len + 2));
+            if words[0] == "VA" {
+                return reply;
+            }
         }
     }
 

@@ -21,6 +21,16 @@ impl Stats {
         }
     }
 
+    /// The sum of all figures whose names end so.
+    pub(crate) fn sum(&self, end: &str) -> u64 {
+        self.all(end).map(|value| value.parse::<u64>().expect("a number")).sum()
+    }
+
+    /// All whose names end so.
+    pub(crate) fn all<'a>(&'a self, end: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(name, _)| name.ends_with(end)).map(|(_, value)| &value[..])
+    }
+
     #[track_caller]
     pub(crate) fn text(&self, name: &str) -> &str {
         self.0.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.0))

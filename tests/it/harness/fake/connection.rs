@@ -38,13 +38,17 @@ fn read(mut socket: TcpStream, number: usize, shared: &Shared, requests: &Sender
             state.connections[number].ended = true;
             return;
         }
-        state.connections[number].received.extend_from_slice(&piece[..count]);
+        if state.remembers {
+            state.connections[number].received.extend_from_slice(&piece[..count]);
+        }
         pending.extend_from_slice(&piece[..count]);
         let plan = Arc::clone(&state.plan);
         while let Some(asked) = take(&mut pending, number, place) {
             place += 1;
             let act = plan(&asked);
-            state.asked.push(asked.clone());
+            if state.remembers {
+                state.asked.push(asked.clone());
+            }
             // The other thread may have closed the connection meanwhile.
             let _ = requests.send((asked, act));
         }

@@ -73,6 +73,8 @@ struct State {
     greeting: Greeting,
     connections: Vec<Connection>,
     asked: Vec<Asked>,
+    /// Whether what was received is kept to be looked at.
+    remembers: bool,
     /// How many held answers may still go.
     released: usize,
     over: bool,
@@ -92,6 +94,7 @@ impl FakeBackend {
             greeting: Greeting::Serve,
             connections: Vec::new(),
             asked: Vec::new(),
+            remembers: true,
             released: 0,
             over: false,
         };
@@ -113,6 +116,11 @@ impl FakeBackend {
         let started = Self::start();
         started.plan(plan);
         started
+    }
+
+    /// From now on it keeps nothing of what it receives: for a long time under load.
+    pub(crate) fn forget(&self) {
+        self.state().remembers = false;
     }
 
     /// From now on requests are treated so.

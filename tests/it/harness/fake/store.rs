@@ -31,6 +31,7 @@ impl Store {
             b"mn" => b"MN\r\n".to_vec(),
             b"get" => return Some(self.values(&words[1..], false)),
             b"gets" => return Some(self.values(&words[1..], true)),
+            b"mg" if words.len() > 1 => return Some(self.meta_value(&words)),
             _ if words.len() < 2 => b"ERROR\r\n".to_vec(),
             b"delete" if self.items.remove(words[1]).is_some() => b"DELETED\r\n".to_vec(),
             b"touch" if self.items.contains_key(words[1]) => b"TOUCHED\r\n".to_vec(),
@@ -56,6 +57,19 @@ impl Store {
             answer.extend([b"\r\n", &item.data[..], b"\r\n"].concat());
         }
         answer.extend(b"END\r\n");
+        answer
+    }
+
+    /// A meta get that wants the value, with its opaque number or without.
+    fn meta_value(&self, words: &[&[u8]]) -> Vec<u8> {
+        let Some(item) = self.items.get(words[1]) else {
+            return b"EN\r\n".to_vec();
+        };
+        let mut answer = format!("VA {}", item.data.len()).into_bytes();
+        for opaque in words.iter().filter(|word| word.starts_with(b"O")) {
+            answer.extend([b" ", *opaque].concat());
+        }
+        answer.extend([b"\r\n", &item.data[..], b"\r\n"].concat());
         answer
     }
 

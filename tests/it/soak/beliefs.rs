@@ -22,7 +22,7 @@ impl Value {
 
     /// The serial number of a value of `key`, if it is one, and whole.
     pub(super) fn read(key: &str, bytes: &[u8]) -> Option<u64> {
-        let end = memchr::memchr(b':', bytes)?;
+        let end = bytes.iter().position(|byte| *byte == b':')?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
         let (serial, fill) = head.strip_prefix(key)?.strip_prefix('=')?.split_once('+')?;
         let serial = serial.parse().ok()?;
