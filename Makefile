@@ -55,13 +55,13 @@ soak: cargo memcached build ## load and random faults together for SECONDS (60);
 fuzz: cargo ## each fuzz target for FUZZ_SECONDS (60); needs a nightly Rust and cargo-fuzz
 	@tools/fuzz.sh
 
-bench: bench-programs ## nodeproxy beside its peers: table, chart; BENCH="--quick --json FILE", "--help"
-	@target/release/bench $(BENCH)
+bench: bench-programs ## nodeproxy beside its peers, and beside what was recorded; BENCH="--quick", "--help"
+	@target/release/tools bench $(BENCH)
 
-# A target that was missed is 1, and no reason to keep an old chart.
-bench-chart: bench-programs ## the same, and README's chart of it
-	@target/release/bench $(BENCH) || [ $$? -eq 1 ]
-	cp target/bench/cpu.svg tools/bench.svg
+bench-chart: bench-programs ## the same, recorded from now on, and README's chart of it
+	@command -v python3 >/dev/null || { echo "python3 is missing; install it"; exit 1; }
+	@target/release/tools bench --record $(BENCH)
+	@python3 tools/chart.py target/bench/results.json >tools/bench.svg
 
 microbench: cargo ## nanoseconds of parsers, rings, hashes, the core; ONLY="WORD" for some
 	$(CARGO) bench --locked -p tools --bench micro -- $(ONLY)
@@ -91,7 +91,7 @@ memcached:
 	@tools/need.sh memcached
 
 bench-programs: cargo memcached nutcracker build
-	@$(CARGO) build --release --locked -p tools --bins
+	@$(CARGO) build --release --locked -p tools --bin tools
 
 # The bench goes on without it.
 nutcracker:

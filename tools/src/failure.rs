@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 pub struct Failure(String);
 
 /// What a step that can fail returns.
-pub type Result<T> = std::result::Result<T, Failure>;
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     /// A failure that says `why`.

@@ -6,9 +6,16 @@
 
 pub mod failure;
 
-pub mod address;
+pub mod options;
+
 pub mod process;
 
+pub mod children;
+
+pub mod address;
+
 pub mod load;
+
+pub mod relay;
 
 pub mod bench;

@@ -1,8 +1,6 @@
 //! The figures of one measurement, their medians, and how peers compare.
 
 use super::workloads::Workload;
-use crate::load::Report;
-use crate::process::Memory;
 use serde::Serialize;
 
 /// What one measurement of one peer gave.
@@ -10,11 +8,11 @@ use serde::Serialize;
 pub struct Figures {
     /// Requests a second.
     pub rate: f64,
-    /// Processor time of the measured process for each request, in microseconds.
+    /// Processor time of the proxy for each request, in microseconds; 0 where there is none.
     pub cpu_us: f64,
-    /// The part of it in user space, from 0 to 1 (coarse).
-    pub user_share: f64,
-    /// How busy that process was, of one core.
+    /// The same of all memcacheds together.
+    pub memcacheds_us: f64,
+    /// How busy the proxy was, of one core; without a proxy, the memcacheds.
     pub busy: f64,
     /// How busy the load generator was, of one core.
     pub load_busy: f64,
@@ -24,7 +22,7 @@ pub struct Figures {
     pub p99_us: f64,
     /// 999 of 1000.
     pub p999_us: f64,
-    /// Resident memory of that process afterwards.
+    /// Resident memory of the proxy, or of the memcached that is asked directly, afterwards.
     pub resident_mb: f64,
     /// The most it ever had.
     pub peak_mb: f64,
@@ -37,30 +35,13 @@ pub struct Measured {
     pub peer: &'static str,
     /// The median of each figure by itself.
     pub median: Figures,
-    /// How far the rounds lie apart in processor time: half of the range, over the median.
+    /// How far the rounds lie apart in processor time of the proxy and the memcacheds: half of the
+    /// range, over the median.
     pub cpu_spread: f64,
-    /// User-space instructions for each request, if they were counted.
+    /// User-space instructions of the proxy for each request, if they were counted.
     pub instructions: Option<f64>,
     /// Each round.
     pub rounds: Vec<Figures>,
-}
-
-/// nodeproxy's figures over a peer's: the median of the ratios of each round, in which both were
-/// measured one after the other, so that a slow drift of the machine does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Ratios {
-    /// The peer.
-    pub peer: &'static str,
-    /// Of requests a second.
-    pub rate: f64,
-    /// Of processor time for each request.
-    pub cpu: f64,
-    /// Of user-space instructions for each request.
-    pub instructions: Option<f64>,
-    /// Of the median latency.
-    pub p50: f64,
-    /// Of the latency that 99 of 100 do not exceed.
-    pub p99: f64,
 }
 
 /// One workload.
@@ -72,32 +53,16 @@ pub struct Outcome {
     pub label: String,
     /// It in words.
     pub about: String,
-    /// Whether the rate was given.
-    pub is_open_loop: bool,
     /// Each peer.
     pub peers: Vec<Measured>,
-    /// nodeproxy over each other peer.
-    pub ratios: Vec<Ratios>,
     /// Why a peer is missing that should not be.
     pub failures: Vec<String>,
 }
 
 impl Figures {
-    /// Puts together what the load generator and the kernel say.
-    pub fn new(report: &Report, memory: Memory) -> Self {
-        let watched = report.watched.unwrap_or_default();
-        Self {
-            rate: report.rate,
-            cpu_us: watched.cpu_us_per_request,
-            user_share: watched.user_share,
-            busy: watched.cpu_share,
-            load_busy: report.own_cpu_share,
-            p50_us: report.latency_us.p50,
-            p99_us: report.latency_us.p99,
-            p999_us: report.latency_us.p999,
-            resident_mb: memory.resident_kb as f64 / 1024.0,
-            peak_mb: memory.peak_kb as f64 / 1024.0,
-        }
+    /// Processor time of the proxy and the memcacheds for each request, in microseconds.
+    pub fn sum_us(&self) -> f64 {
+        self.cpu_us + self.memcacheds_us
     }
 
     fn medians(rounds: &[Self]) -> Self {
@@ -105,7 +70,7 @@ impl Figures {
         Self {
             rate: of(|one| one.rate),
             cpu_us: of(|one| one.cpu_us),
-            user_share: of(|one| one.user_share),
+            memcacheds_us: of(|one| one.memcacheds_us),
             busy: of(|one| one.busy),
             load_busy: of(|one| one.load_busy),
             p50_us: of(|one| one.p50_us),
@@ -120,46 +85,35 @@ impl Figures {
 impl Measured {
     /// The medians of some rounds.
     pub fn new(peer: &'static str, rounds: Vec<Figures>) -> Self {
-        let median = Figures::medians(&rounds);
-        let costs = || rounds.iter().map(|one| one.cpu_us);
+        let costs = || rounds.iter().map(Figures::sum_us);
         let range = costs().fold(f64::MIN, f64::max) - costs().fold(f64::MAX, f64::min);
-        let cpu_spread = range / 2.0 / median.cpu_us.max(1e-9);
-        Self { peer, median, cpu_spread, instructions: None, rounds }
+        let cpu_spread = range / 2.0 / median(costs()).max(1e-9);
+        Self { peer, median: Figures::medians(&rounds), cpu_spread, instructions: None, rounds }
     }
 
-    /// This one's figures over another's.
-    pub fn over(&self, other: &Self) -> Ratios {
-        let of = |figure: fn(&Figures) -> f64| {
-            let pairs = self.rounds.iter().zip(&other.rounds);
-            median(pairs.map(|(one, two)| figure(one) / figure(two).max(1e-9)))
-        };
-        let instructions = self.instructions.zip(other.instructions);
-        Ratios {
-            peer: other.peer,
-            rate: of(|one| one.rate),
-            cpu: of(|one| one.cpu_us),
-            instructions: instructions.map(|(one, two)| one / two.max(1e-9)),
-            p50: of(|one| one.p50_us),
-            p99: of(|one| one.p99_us),
-        }
+    /// A figure of this one over another's: the median of the ratios of each round, in which both
+    /// were measured one after the other, so that a slow drift of the machine does not count.
+    pub fn over(&self, other: &Self, figure: fn(&Figures) -> f64) -> f64 {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        median(pairs.map(|(one, two)| figure(one) / figure(two).max(1e-9)))
     }
 }
 
 impl Outcome {
-    /// Compares the peers.
+    /// What was found about a workload.
     pub fn new(workload: &Workload, peers: Vec<Measured>, failures: Vec<String>) -> Self {
-        let ours = peers.iter().find(|measured| measured.peer == "nodeproxy");
-        let others = peers.iter().filter(|measured| measured.peer != "nodeproxy");
-        let ratios = ours.map_or(Vec::new(), |ours| others.map(|other| ours.over(other)).collect());
-        Self {
-            name: workload.name,
-            label: workload.label(),
-            about: workload.about(),
-            is_open_loop: workload.rate.is_some(),
-            ratios,
-            peers,
-            failures,
-        }
+        let (label, about) = (workload.label(), workload.about());
+        Self { name: workload.name, label, about, peers, failures }
+    }
+
+    /// That of one peer.
+    pub fn of(&self, peer: &str) -> Option<&Measured> {
+        self.peers.iter().find(|measured| measured.peer == peer)
+    }
+
+    /// nodeproxy's figure over that of a peer, if both were measured.
+    pub fn ratio(&self, peer: &str, figure: fn(&Figures) -> f64) -> Option<f64> {
+        Some(self.of("nodeproxy")?.over(self.of(peer)?, figure))
     }
 }
 
@@ -178,24 +132,22 @@ mod tests {
     use super::*;
 
     fn rounds(costs: &[f64]) -> Vec<Figures> {
-        costs
-            .iter()
-            .map(|cost| Figures { cpu_us: *cost, rate: 1.0 / cost, ..Figures::default() })
-            .collect()
+        let figures =
+            |cost: &f64| Figures { cpu_us: *cost, memcacheds_us: *cost, ..Figures::default() };
+        costs.iter().map(figures).collect()
     }
 
     #[test]
     fn the_median_is_in_the_middle() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
-        assert_eq!(median([7.0].into_iter()), 7.0);
         assert!(median(std::iter::empty()).is_nan());
     }
 
     #[test]
     fn the_spread_is_half_the_range() {
         let measured = Measured::new("x", rounds(&[9.0, 10.0, 13.0]));
-        assert_eq!(measured.median.cpu_us, 10.0);
+        assert_eq!((measured.median.cpu_us, measured.median.sum_us()), (10.0, 20.0));
         assert!((measured.cpu_spread - 0.2).abs() < 1e-9);
     }
 
@@ -203,7 +155,6 @@ mod tests {
     fn a_drift_that_hits_both_alike_does_not_change_a_ratio() {
         let ours = Measured::new("nodeproxy", rounds(&[1.0, 2.0, 40.0]));
         let theirs = Measured::new("twemproxy", rounds(&[2.0, 4.0, 80.0]));
-        let ratios = ours.over(&theirs);
-        assert_eq!((ratios.peer, ratios.cpu, ratios.rate), ("twemproxy", 0.5, 2.0));
+        assert_eq!(ours.over(&theirs, Figures::sum_us), 0.5);
     }
 }

@@ -20,8 +20,8 @@
 //! crumbs, because it is awake at every single event, is found out only by `apart`. So that is
 //! worth a run of its own, on a machine that does nothing else.
 
-use super::children::is_installed;
-use crate::failure::{Failure, Result};
+use crate::children::is_installed;
+use crate::options::one_of;
 use std::fs;
 
 /// An arrangement.
@@ -48,12 +48,16 @@ pub enum Role {
 
 impl Pin {
     /// Reads an arrangement.
-    pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "apart" => Ok(Self::Apart),
-            "together" => Ok(Self::Together),
-            "none" => Ok(Self::None),
-            _ => Err(Failure::new(format!("--pin {text}: expected together, apart or none"))),
+    pub fn parse(text: &str) -> Result<Self, String> {
+        one_of(text, &[Self::Together, Self::Apart, Self::None], Self::name)
+    }
+
+    /// Its name in options and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Apart => "apart",
+            Self::Together => "together",
+            Self::None => "none",
         }
     }
 

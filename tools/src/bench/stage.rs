@@ -1,11 +1,11 @@
 //! Starts what a bench needs: memcacheds, proxies in front of them, the load generator.
 
-use super::children::{Children, Running, User, find};
-use super::options::Options;
-use super::peers::{Kind, Peer};
+use super::options::{Kind, Options};
 use super::pin::{Pin, Role};
+use crate::children::{Children, Running, User, find};
 use crate::failure::{Failure, Result, While};
 use crate::load::Report;
+use rustix::process::Signal;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,17 +15,14 @@ const LISTEN_MAX: Duration = Duration::from_secs(5);
 /// Valgrind needs longer.
 const LISTEN_SLOWLY_MAX: Duration = Duration::from_secs(60);
 const CONNECT_MAX: Duration = Duration::from_millis(200);
-/// Connections that each memcached takes: the largest workload, and then some.
-const MEMCACHED_CONNECTIONS: &str = "12000";
-const MEMCACHED_BACKLOG: &str = "4096";
-/// A value of 900 KB has to fit.
-const MEMCACHED_ITEM_MAX: &str = "2m";
-const MEMCACHED_MEGABYTES: &str = "1024";
+/// Of each memcached: connections for the largest workload and then some, their backlog, room for
+/// a value of 900 KB, and memory.
+const MEMCACHED_LIMITS: &str = "-c 12000 -b 4096 -I 2m -m 1024";
 /// So many connections fill, with so many sets in flight on each.
 const FILL_CONNECTIONS: &str = "4";
 const FILL_PIPELINE: &str = "4";
 
-/// Ports begin there, or up to so many later, unless a range is given.
+/// Ports begin there, or up to so many later.
 const PORT_BASE: u16 = 12_000;
 const PORT_BASES: u16 = 7_000;
 /// So many ports are tried until one is free.
@@ -40,6 +37,28 @@ pub struct Backend {
     pub running: Running,
 }
 
+/// Nobody needs what it keeps any more, and it takes its time when it is asked to end.
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.running.signal(Signal::KILL);
+    }
+}
+
+/// A way to them that runs.
+#[derive(Debug)]
+pub struct Peer {
+    /// Which.
+    pub kind: Kind,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The proxy, or the memcached that is asked directly.
+    pub pid: u32,
+    /// The proxy, if it is one.
+    pub running: Option<Running>,
+    /// The memcacheds behind it.
+    pub memcacheds: Vec<u32>,
+}
+
 /// The means to start processes.
 #[derive(Debug)]
 pub struct Stage<'a> {
@@ -49,21 +68,20 @@ pub struct Stage<'a> {
     pin: Pin,
     cores: Vec<u32>,
     next_port: u16,
-    tools: PathBuf,
+    /// This program, which is the load generator and the relay too.
+    own: String,
 }
 
 impl<'a> Stage<'a> {
     /// Nothing started yet.
     pub fn new(options: &'a Options) -> Result<Self> {
         crate::process::raise_descriptor_limit();
-        let own = std::env::current_exe().doing(|| "own path".into())?;
-        let tools = own.parent().ok_or_else(|| Failure::new("own path has no folder"))?.to_owned();
+        let own = std::env::current_exe().doing(|| "own path".into())?.display().to_string();
         let children = Children::new(options.folder.join("logs"))?;
         let (pin, cores) = options.pin.on_this_machine();
         // Two benches at the same time begin at different ports.
-        let any_base = PORT_BASE + (std::process::id() % u32::from(PORT_BASES)) as u16;
-        let next_port = options.port_base.unwrap_or(any_base);
-        Ok(Self { options, children, pin, cores, next_port, tools })
+        let next_port = PORT_BASE + (std::process::id() % u32::from(PORT_BASES)) as u16;
+        Ok(Self { options, children, pin, cores, next_port, own })
     }
 
     /// The arrangement of cores, which is what was asked for if the machine has it.
@@ -73,38 +91,19 @@ impl<'a> Stage<'a> {
 
     /// Starts so many memcacheds.
     pub fn start_backends(&mut self, count: usize) -> Result<Vec<Backend>> {
-        let program = found(&self.options.programs.memcached).ok_or_else(|| {
+        let program = found(&self.options.memcached).ok_or_else(|| {
             Failure::new("memcached is not installed; expected it in PATH or by --memcached")
         })?;
         (0..count)
             .map(|number| {
                 let address = self.address()?;
-                let threads = self.options.memcached_threads.to_string();
-                let port = address.port().to_string();
+                let (port, threads) = (address.port(), self.options.memcached_threads);
                 // Without the threads that sort and sweep old items: nothing here grows old.
-                let line = [
-                    &program,
-                    "-u",
-                    "nobody",
-                    "-l",
-                    "127.0.0.1",
-                    "-U",
-                    "0",
-                    "-p",
-                    &port,
-                    "-t",
-                    &threads,
-                    "-c",
-                    MEMCACHED_CONNECTIONS,
-                    "-b",
-                    MEMCACHED_BACKLOG,
-                    "-I",
-                    MEMCACHED_ITEM_MAX,
-                    "-m",
-                    MEMCACHED_MEGABYTES,
-                    "-o",
-                    "no_lru_crawler,no_lru_maintainer",
-                ];
+                let line = format!(
+                    "{program} -u nobody -l 127.0.0.1 -U 0 -p {port} -t {threads} \
+                     -o no_lru_crawler,no_lru_maintainer {MEMCACHED_LIMITS}"
+                );
+                let line: Vec<&str> = line.split(' ').collect();
                 let words = self.pinned(Role::Backend, &line);
                 let name = format!("memcached-{number}");
                 let running = self.children.start(&name, &words, User::Nobody)?;
@@ -131,13 +130,11 @@ impl<'a> Stage<'a> {
         backends: &[Backend],
         under: &[String],
     ) -> Result<Peer> {
+        let memcacheds = backends.iter().map(|backend| backend.running.pid()).collect();
         let Some(program) = self.program(kind).and_then(|program| found(&program)) else {
-            return Ok(Peer {
-                kind,
-                address: backends[0].address,
-                pid: backends[0].running.pid(),
-                running: None,
-            });
+            let Backend { address, running } = &backends[0];
+            let (address, pid) = (*address, running.pid());
+            return Ok(Peer { kind, address, pid, running: None, memcacheds: vec![pid] });
         };
         let address = self.address()?;
         let servers: Vec<SocketAddr> = backends.iter().map(|backend| backend.address).collect();
@@ -157,7 +154,9 @@ impl<'a> Stage<'a> {
                 let port = address.port().to_string();
                 ["-s", &all.join(","), "-p", &port, "-b", "127.0.0.1"].map(str::to_owned).to_vec()
             }
-            Kind::Relay | Kind::Direct => vec![address.to_string(), servers[0].to_string()],
+            Kind::Relay | Kind::Direct => {
+                vec!["relay".into(), address.to_string(), servers[0].to_string()]
+            }
         };
         let mut words: Vec<&str> = under.iter().map(String::as_str).collect();
         words.push(&program);
@@ -166,19 +165,20 @@ impl<'a> Stage<'a> {
         let running = self.children.start(&name, &words, User::Same)?;
         let limit = if under.is_empty() { LISTEN_MAX } else { LISTEN_SLOWLY_MAX };
         listening(&running, address, limit)?;
-        Ok(Peer { kind, address, pid: running.pid(), running: Some(running) })
+        Ok(Peer { kind, address, pid: running.pid(), running: Some(running), memcacheds })
     }
 
-    /// Runs the load generator against a peer. A wrong reply is a failure: figures of a proxy that
-    /// answers wrongly mean nothing.
-    ///
-    /// `under` is the command that watches the peer meanwhile, if any.
-    pub fn load(&self, under: &[String], words: &[String], peer: &Peer) -> Result<Report> {
-        let program = self.tools.join("load").display().to_string();
-        let (pid, address) = (peer.pid.to_string(), peer.address.to_string());
-        let mut line: Vec<&str> = under.iter().map(String::as_str).collect();
-        line.extend([program.as_str(), "--json", "--cpu-of", &pid]);
+    /// Runs the load generator against a peer, watching the memcacheds and then the proxy, if it is
+    /// one. A wrong reply is a failure: figures of a proxy that answers wrongly mean nothing.
+    pub fn load(&self, words: &[String], peer: &Peer) -> Result<Report> {
+        let memcacheds: Vec<String> = peer.memcacheds.iter().map(u32::to_string).collect();
+        let (memcacheds, pid) = (memcacheds.join(","), peer.pid.to_string());
+        let mut line = vec![self.own.as_str(), "load", "--json", "--cpu-of", &memcacheds];
+        if peer.running.is_some() {
+            line.extend(["--cpu-of", &pid]);
+        }
         line.extend(words.iter().map(String::as_str));
+        let address = peer.address.to_string();
         line.push(&address);
         let (_, text) = self.children.run(&self.pinned(Role::Load, &line))?;
         let what = || format!("load on {}: {}", peer.kind.name(), words.join(" "));
@@ -201,16 +201,16 @@ impl<'a> Stage<'a> {
         let options = ["--fill", "--requests", "0", "-c", FILL_CONNECTIONS, "-p", FILL_PIPELINE];
         let words: Vec<String> =
             options.map(str::to_owned).into_iter().chain(keyspace.iter().cloned()).collect();
-        self.load(&[], &words, peer).map(|_| ())
+        self.load(&words, peer).map(|_| ())
     }
 
     /// None for direct, which is no program of its own.
     fn program(&self, kind: Kind) -> Option<PathBuf> {
         match kind {
             Kind::Direct => None,
-            Kind::Nodeproxy => Some(self.options.programs.nodeproxy.clone()),
-            Kind::Twemproxy => Some(self.options.programs.nutcracker.clone()),
-            Kind::Relay => Some(self.tools.join("relay")),
+            Kind::Nodeproxy => Some(self.options.nodeproxy.clone()),
+            Kind::Twemproxy => Some(self.options.nutcracker.clone()),
+            Kind::Relay => Some(self.own.clone().into()),
         }
     }
 
@@ -230,7 +230,7 @@ impl<'a> Stage<'a> {
                 return listener.local_addr().doing(|| "port".into());
             }
         }
-        Err(Failure::new(format!("no free port from {first} to {last}; see --port-base")))
+        Err(Failure::new(format!("no free port from {first} to {last}")))
     }
 }
 

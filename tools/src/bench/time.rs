@@ -1,15 +1,14 @@
 //! Rates, processor time, latency and memory: every peer at every workload, round after round.
 
-use super::counts;
+use super::counts::{self, Counter};
 use super::figures::{Figures, Measured, Outcome};
-use super::observer::Observer;
-use super::options::Options;
-use super::peers::{Kind, Peer};
-use super::results::{self, Machine, MemoryAfter, Results};
-use super::stage::{Backend, Stage};
-use super::targets::{self, Check};
-use super::workloads::{BACKENDS, Workload};
+use super::options::{Kind, Options};
+use super::results::{self, Machine, Results};
+use super::stage::{Backend, Peer, Stage};
+use super::workloads::{self, BACKENDS, Workload};
+use crate::children::is_installed;
 use crate::failure::{Failure, Result};
+use crate::load::Report;
 use crate::process::Memory;
 use std::collections::HashSet;
 use std::fs;
@@ -17,12 +16,14 @@ use std::fs;
 /// Measures all that `options` ask for; tells `say` each workload as soon as it is done.
 pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
     let mut stage = Stage::new(options)?;
-    let observer = Observer::of_instructions(options.instructions)?;
-    let machine = machine(&stage, observer);
+    let counter = Counter::Callgrind;
+    let counts = !options.quick && is_installed(counter.program());
+    let machine = machine(&stage);
     say(&machine.to_string());
     let present = present(&stage, say)?;
     let (mut workloads, mut memory) = (Vec::new(), Vec::new());
-    for same_backends in options.workloads.chunk_by(|one, other| one.backends == other.backends) {
+    let chosen = options.chosen().unwrap_or_else(|| workloads::ALL.iter().collect());
+    for same_backends in chosen.chunk_by(|one, other| one.backends == other.backends) {
         let count = same_backends[0].backends;
         let backends = stage.start_backends(count)?;
         let (peers, failures) = start_peers(&mut stage, &present, &backends);
@@ -30,15 +31,8 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
         for workload in same_backends {
             let rounds = measure(&stage, workload, &peers, &mut filled, failures.clone());
             let (mut measured, mut failures) = rounds;
-            if let Some(observer) = observer.filter(|observer| observer.is_for(workload.name)) {
-                let stage = &mut stage;
-                failures.extend(count_instructions(
-                    stage,
-                    observer,
-                    workload,
-                    &backends,
-                    &mut measured,
-                ));
+            if counts && counter.is_for(workload) {
+                failures.extend(instructions(&mut stage, workload, &backends, &mut measured));
             }
             let outcome = Outcome::new(workload, measured, failures);
             say(&results::table(&outcome));
@@ -48,30 +42,25 @@ pub fn run(options: &Options, say: &mut impl FnMut(&str)) -> Result<Results> {
             memory = peers.iter().filter_map(memory_after).collect();
         }
     }
-    let mut checks = targets::checks(&workloads);
-    checks.extend(memory_check(&memory));
-    Ok(Results { machine, workloads, memory, checks })
+    Ok(Results { machine, workloads, memory })
 }
 
-/// Those of the peers whose programs are there. Who was named has to be.
+/// Those of the peers whose programs are there.
 fn present(stage: &Stage<'_>, say: &mut impl FnMut(&str)) -> Result<Vec<Kind>> {
     let mut present = Vec::new();
-    for kind in &stage.options.peers {
-        match stage.absence(*kind) {
-            Some(why) if stage.options.peers_named || *kind == Kind::Nodeproxy => {
-                return Err(Failure::new(why));
-            }
+    for kind in stage.options.peers() {
+        match stage.absence(kind) {
+            Some(why) if stage.options.has_to_be_there(kind) => return Err(Failure::new(why)),
             Some(why) => say(&format!("{why}; left out\n")),
-            None => present.push(*kind),
+            None => present.push(kind),
         }
     }
     Ok(present)
 }
 
-/// Adds the instructions of each peer to what was measured. Returns why that failed, if it did.
-fn count_instructions(
+/// Adds the instructions of each proxy to what was measured. Returns why that failed, if it did.
+fn instructions(
     stage: &mut Stage<'_>,
-    observer: Observer,
     workload: &Workload,
     backends: &[Backend],
     measured: &mut [Measured],
@@ -79,10 +68,10 @@ fn count_instructions(
     let mut failures = Vec::new();
     for one in measured {
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == one.peer);
-        let Some(kind) = kind.filter(|kind| counts::is_counted(observer, *kind, workload)) else {
+        let Some(kind) = kind.filter(|kind| *kind != Kind::Direct) else {
             continue;
         };
-        match counts::count(stage, observer, kind, workload, backends) {
+        match counts::count(stage, Counter::Callgrind, kind, workload, backends) {
             Ok(each) => one.instructions = Some(each),
             Err(failure) => failures.push(failure.to_string()),
         }
@@ -125,16 +114,17 @@ fn measure(
             runner.attempt(|peer, _| stage.fill(&workload.keyspace_words(), peer));
         }
     }
+    let (seconds, warm_up) = stage.options.times();
     let mut words = workload.load_words();
-    words.extend(["--seconds".into(), stage.options.seconds.to_string()]);
-    words.extend(["--warm-up".into(), stage.options.warm_up.to_string()]);
+    words.extend(["--seconds".into(), seconds.to_string()]);
+    words.extend(["--warm-up".into(), warm_up.to_string()]);
     let count = runners.len();
     for (round, turn) in
-        (0..stage.options.rounds).flat_map(|round| (0..count).map(move |turn| (round, turn)))
+        (0..stage.options.rounds()).flat_map(|round| (0..count).map(move |turn| (round, turn)))
     {
         runners[(round + turn) % count].attempt(|peer, rounds| {
-            let report = stage.load(&[], &words, peer)?;
-            rounds.push(Figures::new(&report, Memory::of(peer.pid)?));
+            let report = stage.load(&words, peer)?;
+            rounds.push(figures(&report, Memory::of(peer.pid)?));
             Ok(())
         });
     }
@@ -164,22 +154,30 @@ impl Runner<'_> {
     }
 }
 
+/// Puts together what the load generator and the kernel say.
+fn figures(report: &Report, memory: Memory) -> Figures {
+    let cpu_us = |at: usize| report.watched.get(at).map_or(0.0, |it| it.cpu_us_per_request);
+    Figures {
+        rate: report.rate,
+        cpu_us: cpu_us(1),
+        memcacheds_us: cpu_us(0),
+        busy: report.watched.last().map_or(0.0, |it| it.cpu_share),
+        load_busy: report.own_cpu_share,
+        p50_us: report.latency_us.p50,
+        p99_us: report.latency_us.p99,
+        p999_us: report.latency_us.p999,
+        resident_mb: memory.resident_kb as f64 / 1024.0,
+        peak_mb: memory.peak_kb as f64 / 1024.0,
+    }
+}
+
 /// Nothing, of a peer that has died.
-fn memory_after(peer: &Peer) -> Option<MemoryAfter> {
+fn memory_after(peer: &Peer) -> Option<(&'static str, f64, f64)> {
     let Memory { resident_kb, peak_kb } = Memory::of(peer.pid).ok()?;
-    Some(MemoryAfter {
-        peer: peer.kind.name(),
-        resident_mb: resident_kb as f64 / 1024.0,
-        peak_mb: peak_kb as f64 / 1024.0,
-    })
+    Some((peer.kind.name(), resident_kb as f64 / 1024.0, peak_kb as f64 / 1024.0))
 }
 
-fn memory_check(memory: &[MemoryAfter]) -> Option<Check> {
-    let of = |name| memory.iter().find(|one| one.peer == name).map(|one| one.resident_mb);
-    Some(targets::memory_check(of("nodeproxy")?, of("twemproxy")?))
-}
-
-fn machine(stage: &Stage<'_>, observer: Option<Observer>) -> Machine {
+fn machine(stage: &Stage<'_>) -> Machine {
     let first = |path: &str, prefix: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or("unknown");
@@ -190,9 +188,8 @@ fn machine(stage: &Stage<'_>, observer: Option<Observer>) -> Machine {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         // Without what a distribution adds to the version.
         kernel: first("/proc/sys/kernel/osrelease", "").split('-').take(1).collect(),
-        pin: format!("{:?}", stage.pin()).to_lowercase(),
-        rounds: stage.options.rounds,
-        seconds: stage.options.seconds,
-        instructions: observer.map(|observer| observer.program),
+        pin: stage.pin().name(),
+        rounds: stage.options.rounds(),
+        seconds: stage.options.times().0,
     }
 }

@@ -147,17 +147,19 @@ impl Workload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::options::{Options, grammar};
+    use crate::load::Options;
+    use argh::FromArgs;
 
     #[test]
     fn every_workload_is_one_that_load_understands() {
         for workload in &ALL {
             let mut words = workload.load_words();
             words.push("127.0.0.1:1".into());
-            let found = grammar().parse(words).expect("known options");
-            let options = Options::from_matches(&found).expect(workload.name);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let options = Options::from_args(&["load"], &words).expect(workload.name);
+            options.check().expect(workload.name);
             assert_eq!(options.connections, workload.connections);
-            assert_eq!(options.keys.count, workload.keys);
+            assert_eq!(options.keys, workload.keys);
         }
     }
 

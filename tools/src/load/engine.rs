@@ -9,7 +9,7 @@ use super::schedule::Schedule;
 use super::tally::{Mistake, Tally};
 use crate::address::Socket;
 use crate::failure::{Failure, Result, While};
-use crate::process::{CpuTime, raise_descriptor_limit};
+use crate::process::{cpu_ns, raise_descriptor_limit};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::time::{
@@ -34,22 +34,23 @@ const TIMER: Token = Token(usize::MAX);
 
 /// Runs the load that `options` describe, and says what it found.
 pub fn run(options: &Options) -> Result<Report> {
+    options.check()?;
     raise_descriptor_limit();
-    let keyspace = Keyspace::new(&options.keys, options.value_bytes)?;
+    let keyspace = Keyspace::new(&options.key_shape(), options.value_size)?;
     let mut engine = Engine::connect(options, &keyspace)?;
     if options.fill {
         let fill = Schedule::fill(options, engine.now_ns());
         engine.run(fill, None)?;
     }
     let mut marks = Marks::default();
-    if options.length != Length::Requests(0) {
+    if options.length() != Length::Requests(0) {
         let mix = Schedule::mix(options, engine.now_ns());
         engine.run(mix, Some(&mut marks))?;
     }
     let seconds = marks.end.at_ns.saturating_sub(marks.begin.at_ns) as f64 / 1e9;
-    let own = marks.end.own.since(marks.begin.own);
-    let watched = options.cpu_of.map(|_| marks.end.watched.since(marks.begin.watched));
-    Ok(Report::new(options, &engine.tally, seconds, own, watched))
+    let used = marks.end.cpu_ns.iter().zip(&marks.begin.cpu_ns);
+    let used: Vec<u64> = used.map(|(end, begin)| end.saturating_sub(*begin)).collect();
+    Ok(Report::new(options, &engine.tally, seconds, &used))
 }
 
 struct Engine<'a> {
@@ -75,11 +76,11 @@ struct Engine<'a> {
 }
 
 /// The clocks at one moment.
-#[derive(Default, Clone, Copy)]
+#[derive(Default)]
 struct Mark {
     at_ns: u64,
-    own: CpuTime,
-    watched: CpuTime,
+    /// Processor time of this process, and of each group of those that are watched.
+    cpu_ns: Vec<u64>,
 }
 
 /// Where the measured part of a phase begins and ends.
@@ -117,7 +118,7 @@ impl<'a> Engine<'a> {
             owed: 0,
             open: options.connections,
             timer_ns: 0,
-            tally: Tally::new(options.misses_allowed),
+            tally: Tally::new(options.allow_misses),
         };
         engine.open_connections().doing(|| format!("cannot connect to {}", options.address))?;
         let registry = engine.poll.registry();
@@ -134,7 +135,7 @@ impl<'a> Engine<'a> {
     fn open_connections(&mut self) -> Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let deadline = Instant::now() + CONNECT_MAX;
-        let greeting = format!("get {}greeting\r\n", self.options.keys.prefix);
+        let greeting = format!("get {}greeting\r\n", self.options.key_prefix);
         let say = |error: std::io::Error| Failure::new(error.to_string());
         let mut greeted = 0;
         while greeted < self.options.connections {
@@ -336,8 +337,11 @@ impl<'a> Engine<'a> {
     }
 
     fn mark(&self) -> Result<Mark> {
-        let watched = self.options.cpu_of.map_or(Ok(CpuTime::default()), CpuTime::of)?;
-        Ok(Mark { at_ns: self.now_ns(), own: CpuTime::of(std::process::id())?, watched })
+        let at_ns = self.now_ns();
+        let own = [vec![std::process::id()]];
+        let groups = own.iter().chain(&self.options.cpu_of);
+        let of_all = |pids: &Vec<u32>| pids.iter().map(|pid| cpu_ns(*pid)).sum::<Result<u64>>();
+        Ok(Mark { at_ns, cpu_ns: groups.map(of_all).collect::<Result<Vec<u64>>>()? })
     }
 
     fn now_ns(&self) -> u64 {
@@ -381,7 +385,7 @@ impl<'m> Progress<'m> {
                 marks.begin = engine.mark()?;
                 let now_ns = marks.begin.at_ns;
                 engine.tally.start(now_ns);
-                let (left, until_ns) = match engine.options.length {
+                let (left, until_ns) = match engine.options.length() {
                     Length::Time(time) => (u64::MAX, now_ns + nanoseconds(time)),
                     Length::Requests(count) => (count, u64::MAX),
                 };

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::tally::Tally;
-use crate::process::CpuTime;
+use crate::failure::{Result, While};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -30,8 +30,8 @@ pub struct Report {
     pub examples: Vec<String>,
     /// How much of one processor this program used: near 1, it was the bottleneck.
     pub own_cpu_share: f64,
-    /// Processor time of the process that was watched.
-    pub watched: Option<Watched>,
+    /// Processor time of each group of processes that was watched.
+    pub watched: Vec<Watched>,
 }
 
 /// Latencies in microseconds.
@@ -51,32 +51,24 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// Processor time of the process that was watched.
+/// Processor time of the processes that were watched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watched {
     /// Microseconds for each request answered.
     pub cpu_us_per_request: f64,
-    /// How much of one processor it used.
+    /// How much of one processor they used.
     pub cpu_share: f64,
-    /// The part of it that was spent in user space (from clock ticks: coarse).
-    pub user_share: f64,
 }
 
 impl Report {
-    /// Puts together what was counted while `seconds` went by.
-    pub fn new(
-        options: &Options,
-        tally: &Tally,
-        seconds: f64,
-        own: CpuTime,
-        watched: Option<CpuTime>,
-    ) -> Self {
+    /// Puts together what was counted while `seconds` went by. `cpu_ns` is the processor time of
+    /// this process, and then of each group of those that were watched.
+    pub fn new(options: &Options, tally: &Tally, seconds: f64, cpu_ns: &[u64]) -> Self {
         let requests = tally.requests;
-        let share = |cpu: CpuTime| cpu.total_ns as f64 / 1e9 / seconds.max(1e-9);
-        let per_request = |cpu: CpuTime| Watched {
-            cpu_us_per_request: cpu.total_ns as f64 / 1e3 / requests.max(1) as f64,
-            cpu_share: share(cpu),
-            user_share: cpu.user_share(),
+        let share = |cpu_ns: u64| cpu_ns as f64 / 1e9 / seconds.max(1e-9);
+        let watched = |cpu_ns: &u64| Watched {
+            cpu_us_per_request: *cpu_ns as f64 / 1e3 / requests.max(1) as f64,
+            cpu_share: share(*cpu_ns),
         };
         let made = tally.mistakes_made().map(|(kind, count)| (kind.name().to_owned(), count));
         Self {
@@ -84,7 +76,7 @@ impl Report {
             requests,
             keys: tally.keys,
             rate: requests as f64 / seconds.max(1e-9),
-            rate_intended: options.rate,
+            rate_intended: options.rate.map(f64::from),
             latency_us: Latency {
                 mean: tally.latency_mean_us(),
                 p50: tally.latency_us(0.5),
@@ -96,9 +88,14 @@ impl Report {
             misses: tally.misses,
             mistakes: made.collect(),
             examples: tally.examples.clone(),
-            own_cpu_share: share(own),
-            watched: watched.map(per_request),
+            own_cpu_share: share(cpu_ns.first().copied().unwrap_or(0)),
+            watched: cpu_ns.iter().skip(1).map(watched).collect(),
         }
+    }
+
+    /// All of it for programs.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self).doing(|| "report".into())? + "\n")
     }
 
     /// Whether every reply was right.
@@ -118,10 +115,9 @@ impl Display for Report {
         writeln!(f, "; this program used {:.0} % of a processor", self.own_cpu_share * 100.0)?;
         write!(f, "latency in us: mean {mean:.1}, p50 {p50:.1}, p90 {p90:.1}, p99 {p99:.1}, ")?;
         writeln!(f, "p99.9 {p999:.1}, max {max:.1}")?;
-        if let Some(watched) = self.watched {
-            write!(f, "watched process: {:.3} us a request, ", watched.cpu_us_per_request)?;
-            write!(f, "{:.0} % of a processor, ", watched.cpu_share * 100.0)?;
-            writeln!(f, "{:.0} % of that in user space", watched.user_share * 100.0)?;
+        for Watched { cpu_us_per_request, cpu_share } in &self.watched {
+            write!(f, "watched processes: {cpu_us_per_request:.3} us a request, ")?;
+            writeln!(f, "{:.0} % of a processor", cpu_share * 100.0)?;
         }
         if self.misses > 0 {
             writeln!(f, "{} keys not found", self.misses)?;

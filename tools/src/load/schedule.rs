@@ -28,12 +28,12 @@ pub(crate) struct Schedule {
     sets_percent: u32,
     keys: u32,
     keys_per_get: u32,
-    random: u64,
+    random: fastrand::Rng,
 }
 
 impl Schedule {
     pub(crate) fn fill(options: &Options, now_ns: u64) -> Self {
-        let left = u64::from(options.keys.count);
+        let left = u64::from(options.keys);
         Self { work: Work::Fill, left, gap_ns: None, ..Self::mix(options, now_ns) }
     }
 
@@ -45,11 +45,11 @@ impl Schedule {
             sent: 0,
             started_ns: now_ns,
             until_ns: u64::MAX,
-            gap_ns: options.rate.map(|rate| 1e9 / rate),
-            sets_percent: options.sets_percent,
-            keys: options.keys.count,
+            gap_ns: options.rate.map(|rate| 1e9 / f64::from(rate)),
+            sets_percent: options.sets,
+            keys: options.keys,
             keys_per_get: options.keys_per_get,
-            random: options.seed,
+            random: fastrand::Rng::with_seed(options.seed),
         }
     }
 
@@ -92,9 +92,8 @@ impl Schedule {
     }
 
     fn any(&mut self, intended_ns: u64, number: u32) -> Asked {
-        let bits = next_random(&mut self.random);
-        let first = below(bits as u32, self.keys);
-        if below((bits >> 32) as u32, 100) < self.sets_percent {
+        let first = self.random.u32(..self.keys);
+        if self.random.u32(..100) < self.sets_percent {
             return Asked { intended_ns, first, keys: 1, number, verb: Verb::Set };
         }
         Asked { intended_ns, first, keys: self.keys_per_get, number, verb: Verb::Get }
@@ -108,35 +107,19 @@ impl Schedule {
     }
 }
 
-/// splitmix64
-fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut bits = *state;
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
-}
-
-/// Evenly from 0 to below `limit`, without a division.
-fn below(bits: u32, limit: u32) -> u32 {
-    ((u64::from(bits) * u64::from(limit)) >> 32) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::options::Options;
     use super::*;
-    use crate::address::Address;
+    use argh::FromArgs;
 
     fn options() -> Options {
-        let mut options = Options::new(Address::Unix("/".into()));
-        options.keys.count = 10;
-        options
+        Options::from_args(&["load"], &["--keys", "10", "/"]).expect("valid")
     }
 
     #[test]
     fn a_fill_sets_every_key_once() {
-        let mut schedule = Schedule::fill(&Options { rate: Some(1.0), ..options() }, 5);
+        let mut schedule = Schedule::fill(&Options { rate: Some(1), ..options() }, 5);
         let all: Vec<u32> =
             std::iter::from_fn(|| schedule.take(5, 0)).map(|asked| asked.first).collect();
         assert_eq!(all, Vec::from_iter(0..10));
@@ -145,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_open_loop_keeps_its_times_however_late_it_is() {
-        let mut schedule = Schedule::mix(&Options { rate: Some(1e6), ..options() }, 10_000);
+        let mut schedule = Schedule::mix(&Options { rate: Some(1_000_000), ..options() }, 10_000);
         schedule.limit(u64::MAX, 14_000);
         assert_eq!(schedule.take(9_999, 0), None);
         assert_eq!(schedule.next_ns(), Some(10_000));
@@ -172,7 +155,7 @@ mod tests {
 
     #[test]
     fn gets_and_sets_are_mixed_as_asked_and_the_same_for_a_seed() {
-        let mixed = Options { sets_percent: 30, keys_per_get: 4, ..options() };
+        let mixed = Options { sets: 30, keys_per_get: 4, ..options() };
         let all = || -> Vec<Asked> {
             let mut schedule = Schedule::mix(&mixed, 0);
             schedule.limit(10_000, u64::MAX);

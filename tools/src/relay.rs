@@ -1,4 +1,4 @@
-//! A bare byte relay: `relay LISTEN BACKEND`. For each client it opens one connection to the
+//! A bare byte relay. For each client it opens one connection to the
 //! backend and copies bytes both ways. It parses nothing and gathers nothing, so its cost is the
 //! floor of any proxy that handles each client by itself: one read and one write a direction.
 //!
@@ -7,12 +7,13 @@
 //! writable: write `kept`, then read on
 //! ```
 
+use crate::failure::{Result, While};
+use argh::FromArgs;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::process::ExitCode;
 
 /// One read takes at most that many bytes.
 const READ_BYTES: usize = 256 * 1024;
@@ -51,22 +52,23 @@ struct Relay {
     buffer: Vec<u8>,
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let addresses: Vec<SocketAddr> =
-        arguments.iter().filter_map(|text| text.parse().ok()).collect();
-    let [listen, backend] = addresses[..] else {
-        eprintln!("usage: relay LISTEN_IP:PORT BACKEND_IP:PORT");
-        return ExitCode::from(2);
-    };
-    tools::process::raise_descriptor_limit();
-    match Relay::new(listen, backend).and_then(|mut relay| relay.run()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("relay: {listen}: {error}");
-            ExitCode::FAILURE
-        }
-    }
+/// A bare byte relay: copies bytes between each client and one connection to the backend.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "relay")]
+pub struct Options {
+    /// ip:port to listen on
+    #[argh(positional)]
+    listen: SocketAddr,
+    /// ip:port of the backend
+    #[argh(positional)]
+    backend: SocketAddr,
+}
+
+/// Relays until it is ended.
+pub fn run(options: &Options) -> Result<()> {
+    crate::process::raise_descriptor_limit();
+    let relay = Relay::new(options.listen, options.backend);
+    relay.and_then(|mut relay| relay.run()).doing(|| format!("relay: {}", options.listen))
 }
 
 impl Relay {
