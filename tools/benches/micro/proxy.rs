@@ -2,13 +2,13 @@
 //! missing of a real one is the system's part.
 
 use divan::{Bencher, black_box};
+use nodeproxy::buffer::RingBuf;
 use nodeproxy::driver::{Driver, Filled, Net, Ready};
 use nodeproxy::placement::{self, Node, Scheme};
 use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
 use nodeproxy::proxy::link::LinkId;
 use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
-use nodeproxy::buffer::RingBuf;
 use nodeproxy::time::Time;
 
 const BACKENDS: u16 = 4;
