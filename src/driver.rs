@@ -9,10 +9,10 @@
 
 use crate::buffer::RingBuf;
 use crate::proxy::Proxy;
-use crate::proxy::client::{ClientId, Fillable, Readiness};
 use crate::proxy::close::Close;
-use crate::proxy::limits::DIRTY_CLIENTS_MAX;
-use crate::proxy::link::LinkId;
+use crate::proxy::ids::{BackendId, ClientId, LinkId};
+use crate::proxy::io::{Fillable, Readiness};
+use crate::proxy::limits::{DIRTY_CLIENTS_MAX, TICK_READ_BYTES};
 use crate::time::Time;
 
 /// What became of a read.
@@ -49,7 +49,8 @@ pub trait Net {
     fn spill(&mut self, socket: &mut Self::Socket, output: &mut RingBuf) -> Result<bool, Close>;
 
     /// Begins to connect.
-    fn connect(&mut self, id: LinkId, backend: usize, now: Time) -> Result<Self::Socket, Close>;
+    fn connect(&mut self, id: LinkId, backend: BackendId, now: Time)
+    -> Result<Self::Socket, Close>;
 
     /// Whether a socket that was being connected now is.
     fn is_connected(&mut self, socket: &Self::Socket) -> Result<bool, Close>;
@@ -58,7 +59,7 @@ pub trait Net {
     fn take_error(&mut self, socket: &Self::Socket) -> Option<Close>;
 
     /// A backend could not be connected to where that was tried last.
-    fn unreached(&mut self, backend: usize);
+    fn unreached(&mut self, backend: BackendId);
 
     /// Drops sockets of connections that have ended.
     fn drop_closed(&mut self, sockets: Vec<Self::Socket>);
@@ -72,9 +73,13 @@ pub struct Driver<N: Net> {
     pub net: N,
     /// Links that were not read to the end.
     unread: Vec<LinkId>,
+    /// Memory for those of the tick before.
+    reading: Vec<LinkId>,
     queued: Vec<ClientId>,
     /// When so many clients wait to be written to, they do not wait for the end of the tick.
     pub flush_early_at: usize,
+    /// Bytes that may still be read from clients in this tick.
+    read_left: usize,
     /// Clients are told no more than what they had asked.
     ending: bool,
 }
@@ -86,8 +91,10 @@ impl<N: Net> Driver<N> {
             proxy,
             net,
             unread: Vec::new(),
+            reading: Vec::new(),
             queued: Vec::new(),
             flush_early_at: DIRTY_CLIENTS_MAX,
+            read_left: TICK_READ_BYTES,
             ending: false,
         }
     }
@@ -140,11 +147,13 @@ impl<N: Net> Driver<N> {
     pub fn advance(&mut self, now: Time) {
         self.serve_again(now);
         self.proxy.expire(now);
+        self.proxy.pump(now);
         self.connect(now);
     }
 
     /// Ends the tick: writes what there is, and closes what has ended.
     pub fn flush(&mut self, now: Time) {
+        self.read_left = TICK_READ_BYTES;
         let Self { proxy, net, .. } = self;
         proxy.flush(now, |socket, output| net.spill(socket, output));
         let closed = self.proxy.take_closed();
@@ -175,8 +184,14 @@ impl<N: Net> Driver<N> {
 
     /// Reads what a client sent, and takes it up.
     fn serve(&mut self, id: ClientId, now: Time) {
+        if self.read_left == 0 {
+            return self.proxy.put_off(id);
+        }
         if let Some(from) = self.proxy.client_to_fill(id) {
-            match self.net.fill(from) {
+            let before = *from.bytes;
+            let filled = self.net.fill(from);
+            self.count_read(before);
+            match filled {
                 Ok(Filled::Open) => {}
                 Ok(Filled::Ended) => self.proxy.client_ended(id),
                 Err(why) => return self.proxy.close_client(id, why),
@@ -189,6 +204,12 @@ impl<N: Net> Driver<N> {
         if self.ending && is_read(&mut self.proxy) {
             self.proxy.client_ended(id);
         }
+    }
+
+    /// What is read from clients in one tick has a limit, so that it has an end.
+    fn count_read(&mut self, before: u64) {
+        let read = self.proxy.bytes_read().saturating_sub(before);
+        self.read_left = self.read_left.saturating_sub(read as usize);
     }
 
     /// Reads what a backend sent, and hands it on.
@@ -217,13 +238,16 @@ impl<N: Net> Driver<N> {
             self.serve(*id, now);
         }
         self.queued = queued;
-        let mut unread = std::mem::take(&mut self.unread);
+        // Those that are not read to the end now either are noted for the next tick.
+        let mut reading = std::mem::take(&mut self.reading);
+        std::mem::swap(&mut reading, &mut self.unread);
         // One that had an event too is there twice, and has its turn once.
-        unread.sort_unstable();
-        unread.dedup();
-        for id in unread {
+        reading.sort_unstable();
+        reading.dedup();
+        for id in reading.drain(..) {
             self.receive(id, now);
         }
+        self.reading = reading;
     }
 
     /// Opens the links that the core wants.
@@ -231,7 +255,7 @@ impl<N: Net> Driver<N> {
         for backend in self.proxy.take_unreached() {
             self.net.unreached(backend);
         }
-        for (id, backend) in self.proxy.take_wanted() {
+        for (id, backend) in self.proxy.take_to_connect() {
             match self.net.connect(id, backend, now) {
                 Ok(socket) => self.proxy.link_connecting(id, socket),
                 Err(why) => self.proxy.close_link(id, why, now),

@@ -6,6 +6,7 @@
 use ::slab::Slab;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
+use std::ops::{Index, IndexMut};
 
 /// The map: values of type `T`, found by an id of their own type.
 pub struct SlotMap<Id, T> {
@@ -16,7 +17,7 @@ pub struct SlotMap<Id, T> {
 
 /// Where a value is, and which of all the values that were ever there it is. A generation is never
 /// zero, so that an `Option` of a key is no larger than the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotKey {
     index: u32,
     generation: NonZeroU32,
@@ -27,7 +28,7 @@ pub struct SlotKey {
 macro_rules! define_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($crate::slab::SlotKey);
 
         impl From<$crate::slab::SlotKey> for $name {
@@ -95,11 +96,46 @@ impl<Id: From<SlotKey> + Into<SlotKey> + Copy, T> SlotMap<Id, T> {
         self.slots.is_empty()
     }
 
-    /// The ids of all values, in no particular order.
+    /// All values with their ids, by the slot that each is in.
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
+        self.slots.iter().map(|(index, (generation, value))| {
+            (SlotKey { index: index as u32, generation: *generation }.into(), value)
+        })
+    }
+
+    /// All values, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().map(|(_, (_, value))| value)
+    }
+
+    /// The ids of all values, by the slot that each is in.
     pub fn ids(&self) -> impl Iterator<Item = Id> {
         self.slots.iter().map(|(index, (generation, _))| {
             SlotKey { index: index as u32, generation: *generation }.into()
         })
+    }
+}
+
+/// For what is only removed together with all that names it.
+impl<Id: From<SlotKey> + Into<SlotKey> + Copy, T> Index<Id> for SlotMap<Id, T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, id: Id) -> &T {
+        let SlotKey { index, generation } = id.into();
+        let (stamp, value) = &self.slots[index as usize];
+        assert!(*stamp == generation, "whoever names it goes with it");
+        value
+    }
+}
+
+impl<Id: From<SlotKey> + Into<SlotKey> + Copy, T> IndexMut<Id> for SlotMap<Id, T> {
+    #[inline]
+    fn index_mut(&mut self, id: Id) -> &mut T {
+        let SlotKey { index, generation } = id.into();
+        let (stamp, value) = &mut self.slots[index as usize];
+        assert!(*stamp == generation, "whoever names it goes with it");
+        value
     }
 }
 

@@ -19,6 +19,12 @@ const REFUSALS: usize = 64;
 /// Vectors of at most this capacity are kept for later, bytes.
 const REPLY_BUF_BYTES_KEPT_MAX: usize = 1 << 12;
 
+/// What a new vector has room for, bytes: most replies never make it grow.
+const REPLY_BUF_BYTES_MIN: usize = 1 << 8;
+
+/// So many vectors are kept though nobody needs them: together they are small.
+const REPLY_BUFS_KEPT_MIN: usize = 1 << 6;
+
 /// How many vectors are kept for later.
 const REPLY_BUFS_KEPT_MAX: usize = 1 << 12;
 
@@ -129,6 +135,8 @@ pub struct BufferPool {
     /// How many could not be kept since the pool was last looked through.
     refused: usize,
     reply_bufs: Vec<Vec<u8>>,
+    /// So many of them have not been needed since they were last looked through.
+    reply_bufs_unneeded: usize,
     /// Bytes of the spare buffers, and how many they may be.
     kept: usize,
     kept_max: usize,
@@ -145,6 +153,7 @@ impl BufferPool {
             classes: std::array::from_fn(|_| SizeClass::default()),
             refused: 0,
             reply_bufs: Vec::new(),
+            reply_bufs_unneeded: 0,
             kept: 0,
             kept_max,
             in_use: 0,
@@ -218,10 +227,29 @@ impl BufferPool {
             return;
         }
         self.refused = 0;
+        self.drop_unneeded();
+    }
+
+    fn drop_unneeded(&mut self) {
         for SizeClass { buffers, unneeded } in &mut self.classes {
             self.kept -= buffers.drain(..*unneeded).map(|it| it.size()).sum::<usize>();
             *unneeded = buffers.len();
         }
+    }
+
+    /// Gives back to the system what has not been needed since the last time: to be called now and
+    /// then, so that memory goes back after a burst.
+    pub fn trim(&mut self) {
+        self.drop_unneeded();
+        let most = self.reply_bufs.len().saturating_sub(REPLY_BUFS_KEPT_MIN);
+        self.reply_bufs.drain(..self.reply_bufs_unneeded.min(most));
+        self.reply_bufs_unneeded = self.reply_bufs.len();
+        self.reply_bufs.shrink_to(REPLY_BUFS_KEPT_MIN.max(2 * self.reply_bufs.len()));
+    }
+
+    /// Whether nothing is kept for later.
+    pub fn is_empty(&self) -> bool {
+        self.kept == 0 && self.reply_bufs.len() <= REPLY_BUFS_KEPT_MIN
     }
 
     /// Bytes of the buffers that are in use.
@@ -231,7 +259,10 @@ impl BufferPool {
 
     /// An empty vector, for a reply that came before its turn.
     pub fn reply_buf(&mut self) -> Vec<u8> {
-        self.reply_bufs.pop().unwrap_or_default()
+        let new = || Vec::with_capacity(REPLY_BUF_BYTES_MIN);
+        let bytes = self.reply_bufs.pop().unwrap_or_else(new);
+        self.reply_bufs_unneeded = self.reply_bufs_unneeded.min(self.reply_bufs.len());
+        bytes
     }
 
     /// Takes the vector of a reply that has left.

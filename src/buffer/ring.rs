@@ -7,6 +7,7 @@
 
 use super::pool::{Buffer, BufferPool};
 use super::scan;
+use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
@@ -22,6 +23,12 @@ pub struct RingBuf {
     /// An index of the buffer's bytes.
     head: usize,
     len: usize,
+}
+
+impl fmt::Debug for RingBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RingBuf").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl RingBuf {

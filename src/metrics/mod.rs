@@ -1,8 +1,6 @@
 //! What the proxy counts, and how it is told: memcached's own names where they mean the same, so
 //! that tools made for memcached work.
 
-use crate::memcache::text::encode;
-
 /// Counters. They only grow, until `stats reset`.
 #[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "the names are memcached's own, where they are not explained")]
@@ -85,7 +83,7 @@ impl Text {
 
     /// The lines, and the end.
     pub fn finish(mut self) -> Vec<u8> {
-        self.0.extend(encode::END);
+        self.0.extend(b"END\r\n");
         self.0
     }
 }

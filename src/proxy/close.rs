@@ -28,6 +28,8 @@ pub enum Close {
     Unsolicited,
     /// It refused a value, and may take its bytes for requests.
     ValueRefused,
+    /// It was silent while another connection to its backend was answered.
+    Stale,
     /// Its backend is down, or it carries nothing any more.
     Retired,
     /// The client said nothing for too long.
@@ -52,6 +54,7 @@ impl fmt::Display for Close {
             Self::Malformed => "reply that is not the memcache protocol",
             Self::Unsolicited => "reply that nobody asked for",
             Self::ValueRefused => "value refused before it was read",
+            Self::Stale => "silent while another connection is answered",
             Self::Retired => "retired",
             Self::Idle => "idle for too long",
             Self::Memory => "memory is used up",

@@ -2,100 +2,58 @@
 //! fills its rings, calls it, and spills its rings.
 
 pub mod close;
+pub mod ids;
+pub mod io;
 pub mod limits;
 
-mod ids;
-mod kind;
+mod request_kind;
 
-mod asked;
+mod pending;
 
-mod gather;
+mod upstream;
 
-mod replies;
-
-pub mod client;
-pub mod link;
-
-mod clients;
-
-mod backend;
 mod timers;
 
-mod links;
-mod pool;
+mod failure;
 
-mod answer;
+mod frontend;
 
-mod local;
+mod complete;
 
-mod many;
+mod route;
 
-mod path;
-mod turn;
+mod admin_commands;
 
-pub use backend::Policy;
-pub use client::Limits;
-pub use pool::OnDown;
+mod setup;
 
-use crate::buffer::{BufferPool, RingBuf};
-use crate::fingerprint::Fingerprints;
-use crate::memcache::op::{Command, Op};
+mod refetch;
+
+mod dispatch;
+mod tick;
+
+pub use frontend::client::{Client, Limits};
+pub use setup::{About, DownSetup, PoolSetup};
+pub use upstream::backend::Policy;
+pub use upstream::link::Link;
+
+use crate::buffer::BufferPool;
 use crate::memcache::text::encode;
-use crate::memcache::text::expiry;
-use crate::memcache::text::line::Request;
-use crate::placement::{BuildError, Node, Scheme};
+use crate::placement::BuildError;
+use crate::slab::SlotMap;
 use crate::time::Time;
-use backend::Backend;
-use client::{Client, ClientId, Fillable, Reading};
-use clients::Clients;
 use close::Close;
-use gather::NO_PART;
-use limits::SPARE_BYTES_MAX;
-use link::{Link, LinkId, Stage};
-use links::Links;
+use frontend::client::Reading;
+use frontend::clients::Clients;
+use frontend::replies::Slot;
+use ids::{BackendId, ClientId, LinkId, PoolId};
+use io::Fillable;
+use limits::{OWN_WORK_PER_TICK, SPARE_BYTES_MAX};
 use log::debug;
-use pool::Pool;
-use replies::{Queue, Slot};
+use route::{OnDown, Pool};
 use timers::Wake;
-
-/// What a pool is made of.
-pub struct PoolSetup {
-    /// Its name.
-    pub name: String,
-    /// The names of its backends, in the order that the placement counts them in.
-    pub backends: Vec<String>,
-    /// Links for each backend.
-    pub links: usize,
-    /// How each backend is treated.
-    pub policy: Policy,
-    /// What maps keys to backends.
-    pub scheme: Scheme,
-    /// The backends as the scheme sees them.
-    pub nodes: Vec<Node>,
-    /// What becomes of the keys of a backend that is down.
-    pub on_down: OnDown,
-    /// What each client may cost.
-    pub client_limits: Limits,
-    /// Clients at the same time; 0 for any number.
-    pub clients_max: usize,
-    /// Microseconds until a client that says nothing is closed; 0 for never.
-    pub idle_timeout: u64,
-}
-
-/// What the proxy tells of itself.
-#[derive(Debug, Clone, Default)]
-pub struct About {
-    /// The process.
-    pub pid: u32,
-    /// Seconds since 1970 at the start.
-    pub started_at: u64,
-    /// How many clients there may be.
-    pub clients_max: usize,
-    /// What `stats settings` tells, for each pool.
-    pub settings: Vec<Vec<(String, String)>>,
-    /// Bytes of buffers that the proxy may use.
-    pub memory_max: usize,
-}
+use upstream::backend::Backend;
+use upstream::link::Stage;
+use upstream::links::Links;
 
 /// What the proxy holds at the moment. All of it but the links comes and goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +63,11 @@ pub struct Holdings {
     /// Links, those that are being opened and those that are given up too.
     pub links: usize,
     /// Bytes of the buffers that connections hold.
-    pub lent_bytes: usize,
+    pub buffer_bytes: usize,
     /// Bytes of replies that came before their turn.
     pub held_bytes: usize,
+    /// Bytes of queues and of what is kept of requests, as they were when they were counted last.
+    pub overhead_bytes: usize,
     /// Timers that are set.
     pub timers: usize,
 }
@@ -115,7 +75,7 @@ pub struct Holdings {
 impl Holdings {
     /// The memory that `memory_max` is about, bytes.
     pub fn bytes(&self) -> usize {
-        self.lent_bytes + self.held_bytes
+        self.buffer_bytes + self.held_bytes + self.overhead_bytes
     }
 }
 
@@ -123,68 +83,95 @@ impl Holdings {
 pub struct Proxy<S> {
     clients: Clients<S>,
     links: Links<S>,
-    pools: Vec<Pool>,
-    buffers: BufferPool,
+    pools: SlotMap<PoolId, Pool>,
+    pool: BufferPool,
     /// Where a line is put together that wraps around the end of its ring.
     scratch: Vec<u8>,
     about: About,
     next_lane: usize,
+    /// How much of the proxy's own work may still be done in this tick.
+    own_work_left: usize,
+    /// Bytes of memory that are counted now and then.
+    overhead: usize,
+    /// Memory that is not needed is being looked for.
+    trims: bool,
     /// When the log may tell again that memory is used up.
     warns_at: Time,
-    /// What knows answers by the keys that were asked for.
-    prints: Fingerprints,
-    /// The part that a backend has in the gathering that is being put together, for all backends.
-    part_of: Vec<u16>,
-    /// Queues of clients that are owed nothing, to be used again.
-    spare_queues: Vec<Queue>,
     dirty_clients: Vec<ClientId>,
     dirty_links: Vec<LinkId>,
+    pumped_links: Vec<LinkId>,
 }
 
 impl<S> Proxy<S> {
-    /// A proxy without clients, whose links wait to be opened. `seed` is a random number that
-    /// nobody knows: chance for the pauses between probes, and the secret of the fingerprints. An
-    /// error says which pool it is about.
+    /// A proxy without clients, whose links wait to be opened, and the ids of its pools and of each
+    /// one's backends, in the order of the setups. `seed` is a random number: chance for the pauses
+    /// between probes. An error says which pool it is about.
     pub fn new(
         setups: Vec<PoolSetup>,
         about: About,
         seed: u64,
         now: Time,
     ) -> Result<Self, (usize, BuildError)> {
-        let mut links = Links::new(seed);
-        let mut pools = Vec::new();
-        for setup in setups {
-            let PoolSetup { links: lanes, policy, .. } = setup;
-            let names = setup.backends.clone();
-            let pool = Pool::new(setup, links.backends.len());
-            pools.push(pool.map_err(|error| (pools.len(), error))?);
-            let backend = |name| Backend::new(name, lanes, policy, now);
-            links.backends.extend(names.into_iter().map(backend));
-        }
-        links.open_all(now);
-        let part_of = vec![NO_PART; links.backends.len()];
-        Ok(Self {
+        let mut proxy = Self {
             clients: Clients::new(),
-            links,
-            pools,
-            buffers: BufferPool::new(SPARE_BYTES_MAX),
+            links: Links::new(seed),
+            pools: SlotMap::new(),
+            pool: BufferPool::new(SPARE_BYTES_MAX),
             scratch: Vec::new(),
             about,
             next_lane: 0,
+            own_work_left: OWN_WORK_PER_TICK,
+            overhead: 0,
+            trims: false,
             warns_at: Time::default(),
-            prints: Fingerprints::new(seed),
-            part_of,
-            spare_queues: Vec::new(),
             dirty_clients: Vec::new(),
             dirty_links: Vec::new(),
-        })
+            pumped_links: Vec::new(),
+        };
+        let on_down: Vec<_> = setups.iter().map(|setup| setup.on_down).collect();
+        for (at, setup) in setups.into_iter().enumerate() {
+            proxy.add_pool(setup, now).map_err(|error| (at, error))?;
+        }
+        let ids = proxy.pool_ids();
+        for (id, on_down) in ids.iter().zip(on_down) {
+            proxy.pools[*id].on_down = match on_down {
+                DownSetup::Fail => OnDown::Fail,
+                DownSetup::Rehash => OnDown::Rehash,
+                DownSetup::Gutter { pool, ttl } => OnDown::Gutter { pool: ids[pool], ttl },
+            };
+        }
+        Ok(proxy)
     }
 
-    /// A client of the pool `pool` has connected. When there are too many already, it is told so
-    /// and closed.
-    pub fn open_client(&mut self, pool: usize, socket: S, now: Time) -> ClientId {
+    fn add_pool(&mut self, setup: PoolSetup, now: Time) -> Result<(), BuildError> {
+        let PoolSetup { name, scheme, nodes, client_limits, policy, links, .. } = setup;
+        let mut pool = Pool::new(name, scheme, nodes, client_limits)?;
+        pool.clients_max = setup.clients_max;
+        pool.idle_timeout = setup.idle_timeout;
+        pool.settings = setup.settings;
+        for name in setup.backends {
+            let backend = Backend::new(name, links, policy, now);
+            pool.members.push(self.links.add_backend(backend, now));
+        }
+        self.pools.insert(pool);
+        Ok(())
+    }
+
+    /// The pools, in the order of their setups.
+    pub fn pool_ids(&self) -> Vec<PoolId> {
+        self.pools.ids().collect()
+    }
+
+    /// The backends of a pool, in the order of its setup.
+    pub fn members(&self, pool: PoolId) -> &[BackendId] {
+        self.pools.get(pool).map_or(&[], |pool| &pool.members)
+    }
+
+    /// A client of a pool has connected. When there are too many already, it is told so and closed.
+    pub fn open_client(&mut self, pool: PoolId, socket: S, now: Time) -> ClientId {
         let lane = self.next_lane;
         self.next_lane = lane.wrapping_add(1);
+        self.trim_later(now);
         self.clients.counters.total_connections += 1;
         let of = &mut self.pools[pool];
         of.clients += 1;
@@ -192,7 +179,7 @@ impl<S> Proxy<S> {
         let id = self.clients.insert(Client::new(socket, pool, lane, of.client_limits, now));
         if refused {
             self.clients.counters.rejected_connections += 1;
-            self.answer_here(id, Slot::Text(encode::TOO_MANY_CONNECTIONS));
+            self.answer_own(id, Slot::Text(encode::TOO_MANY_CONNECTIONS));
             self.end_reading(id);
         } else if of.idle_timeout > 0 {
             let timers = &mut self.links.timers;
@@ -212,18 +199,14 @@ impl<S> Proxy<S> {
         self.clients.len()
     }
 
-    /// Bytes of the buffers that connections hold at the moment.
-    pub fn lent_bytes(&self) -> usize {
-        self.buffers.in_use()
-    }
-
     /// What the proxy holds at the moment.
     pub fn holdings(&self) -> Holdings {
         Holdings {
             clients: self.clients.len(),
             links: self.links.len(),
-            lent_bytes: self.buffers.in_use(),
-            held_bytes: self.clients.held(),
+            buffer_bytes: self.pool.in_use(),
+            held_bytes: self.clients.held_outside(),
+            overhead_bytes: self.overhead,
             timers: self.links.timers.len(),
         }
     }
@@ -235,12 +218,17 @@ impl<S> Proxy<S> {
 
     /// The client's socket and the ring to fill from it, when it may send more.
     pub fn client_to_fill(&mut self, id: ClientId) -> Option<Fillable<'_, S>> {
-        self.clients.fillable(id, &mut self.buffers)
+        self.clients.fillable(id, &mut self.pool)
     }
 
     /// The link's socket and the ring to fill from it.
     pub fn link_to_fill(&mut self, id: LinkId) -> Option<Fillable<'_, S>> {
-        self.links.get_mut(id)?.fillable(&mut self.buffers)
+        self.links.get_mut(id)?.fillable(&mut self.pool)
+    }
+
+    /// Bytes that were read from clients so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.clients.counters.bytes_read
     }
 
     /// The client will send no more; what it sent is still answered.
@@ -258,9 +246,10 @@ impl<S> Proxy<S> {
         if let Some(mut client) = self.clients.remove(id) {
             debug!("client closed: {why}");
             self.pools[client.pool].clients -= 1;
+            client.replies.clear(&mut self.pool);
             for ring in [&mut client.input, &mut client.output] {
                 ring.clear();
-                ring.release_if_empty(&mut self.buffers);
+                ring.release_if_empty(&mut self.pool);
             }
             self.links.closed.push(client.socket);
         }
@@ -271,9 +260,9 @@ impl<S> Proxy<S> {
         self.clients.take_queued(into);
     }
 
-    /// Has the client served again in the next tick.
-    pub fn queue_client(&mut self, id: ClientId) {
-        self.clients.queue(id);
+    /// Has a client served in the next tick, before those that were served in this one.
+    pub fn put_off(&mut self, id: ClientId) {
+        self.clients.pass_over(id);
     }
 
     /// The client's socket takes bytes again.
@@ -296,17 +285,14 @@ impl<S> Proxy<S> {
         }
     }
 
-    /// The links that the shell has to open, each with the index of its backend.
-    pub fn take_wanted(&mut self) -> Vec<(LinkId, usize)> {
-        self.links.take_wanted()
+    /// The links that the shell has to open, each with its backend.
+    pub fn take_to_connect(&mut self) -> Vec<(LinkId, BackendId)> {
+        self.links.take_to_connect()
     }
 
-    /// The backends, by index, that could not be connected to where the shell has tried last.
-    pub fn take_unreached(&mut self) -> Vec<usize> {
-        let mut unreached = std::mem::take(&mut self.links.unreached);
-        unreached.sort_unstable();
-        unreached.dedup();
-        unreached
+    /// The backends that could not be connected to where the shell has tried last.
+    pub fn take_unreached(&mut self) -> Vec<BackendId> {
+        self.links.take_unreached()
     }
 
     /// The shell is opening a link, with this socket.
@@ -345,7 +331,7 @@ impl<S> Proxy<S> {
 
     /// All clients.
     pub fn client_ids(&self) -> Vec<ClientId> {
-        self.clients.ids().collect()
+        self.clients.iter().map(|(id, _)| id).collect()
     }
 
     /// The sockets of connections that ended. Dropping them only between ticks keeps their
@@ -353,29 +339,18 @@ impl<S> Proxy<S> {
     pub fn take_closed(&mut self) -> Vec<S> {
         std::mem::take(&mut self.links.closed)
     }
-}
 
-impl About {
-    /// Seconds since 1970.
-    fn unix_time(&self, now: Time) -> i64 {
-        (self.started_at + now.micros() / 1_000_000) as i64
-    }
-
-    /// What a request's line begins with, its expiry cut down to `ttl` seconds.
-    fn capped(&self, input: &RingBuf, request: &Request, ttl: u32, now: Time) -> Vec<u8> {
-        let Op { forward_end, suffix, quiet_flag, command, .. } = &request.op;
-        let mut line = Vec::with_capacity(*forward_end);
-        for range in [0..quiet_flag.start, quiet_flag.end..*forward_end] {
-            let (first, second) = input.pieces(range);
-            line.extend_from_slice(first);
-            line.extend_from_slice(second);
+    /// Asserts that the core's own books are right: for tests, between two ticks.
+    ///
+    /// # Panics
+    ///
+    /// When they are not.
+    pub fn check(&self) {
+        self.clients.check();
+        self.links.check();
+        for (id, pool) in self.pools.iter() {
+            let clients = self.clients.iter().filter(|(_, client)| client.pool == id).count();
+            assert_eq!(pool.clients, clients, "clients of a pool");
         }
-        line.extend_from_slice(suffix);
-        expiry::capped(&line, *command, ttl, self.unix_time(now))
-    }
-
-    /// The same for what stands before the keys of a retrieval.
-    fn capped_prefix(&self, prefix: &[u8], verb: Command, ttl: u32, now: Time) -> Vec<u8> {
-        expiry::capped(prefix, verb, ttl, self.unix_time(now))
     }
 }

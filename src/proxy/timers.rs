@@ -4,9 +4,8 @@
 //! timer fires, and sets the next one if there is still something to wait for; so a busy link has
 //! one timer for each timeout, however many requests pass, and not one for each request.
 
-use super::client::ClientId;
+use super::ids::{BackendId, ClientId, LinkId};
 use super::limits::STALE_TIMERS_MAX;
-use super::link::LinkId;
 use crate::time::Time;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,8 +15,10 @@ use std::collections::BinaryHeap;
 pub(super) enum Wake {
     /// A link: the deadlines of its requests, and its own.
     Link(LinkId),
-    /// A backend, by its index: a probe, or a link to be opened again.
-    Backend(usize),
+    /// A backend: a probe, or a link to be opened again.
+    Backend(BackendId),
+    /// Nobody: memory that is not needed is given back.
+    Memory,
     /// A client that may have been silent for too long.
     Client(ClientId),
 }
@@ -46,7 +47,7 @@ impl Timers {
         let before = self.heap.len();
         self.heap.retain(|Reverse((_, whom))| match whom {
             Wake::Client(id) => is_there(*id),
-            Wake::Link(_) | Wake::Backend(_) => true,
+            Wake::Link(_) | Wake::Backend(_) | Wake::Memory => true,
         });
         self.clients -= before - self.heap.len();
     }

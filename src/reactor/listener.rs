@@ -3,6 +3,7 @@
 use super::address::Acceptor;
 use super::{Reactor, Source};
 use crate::proxy::close::Close;
+use crate::proxy::ids::PoolId;
 use crate::time::Time;
 use log::warn;
 use mio::Interest;
@@ -19,7 +20,7 @@ pub(super) struct Listener {
     pub(super) socket: Acceptor,
     /// What is left in the file system when it is closed.
     pub(super) path: Option<String>,
-    pub(super) pool: usize,
+    pub(super) pool: PoolId,
     /// Clients may be waiting to be accepted.
     pub(super) ready: bool,
 }

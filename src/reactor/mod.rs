@@ -16,11 +16,12 @@ pub use start::StartError;
 
 use crate::buffer::RingBuf;
 use crate::driver::{Driver, Filled, Net};
-use crate::proxy::client::{ClientId, Fillable};
 use crate::proxy::close::Close;
-use crate::proxy::link::LinkId;
+use crate::proxy::ids::{BackendId, ClientId, LinkId};
+use crate::proxy::io::Fillable;
 use crate::slab::SlotKey;
 use crate::time::Time;
+use fnv::FnvHashMap;
 use listener::Listener;
 use log::info;
 use mio::event::Event;
@@ -66,8 +67,8 @@ pub struct Reactor {
 /// Real sockets.
 struct Mio {
     poll: Poll,
-    /// Where the backends are, in the core's order.
-    backends: Vec<Target>,
+    /// Where the backends are.
+    backends: FnvHashMap<BackendId, Target>,
     /// Looks their names up; there when one has a name.
     names: Option<Names>,
     /// Descriptors have become free.
@@ -85,8 +86,9 @@ impl Net for Mio {
         socket::spill(socket, output)
     }
 
-    fn connect(&mut self, id: LinkId, backend: usize, now: Time) -> Result<Socket, Close> {
-        let socket = self.backends[backend].connect(backend, self.names.as_ref(), now)?;
+    fn connect(&mut self, id: LinkId, backend: BackendId, now: Time) -> Result<Socket, Close> {
+        let target = self.backends.get_mut(&backend).ok_or(Close::Unresolved)?;
+        let socket = target.connect(backend, self.names.as_ref(), now)?;
         watch(&self.poll, socket, Source::Link(id).into())
             .map_err(|error| Close::Error(error.kind()))
     }
@@ -100,8 +102,10 @@ impl Net for Mio {
         Some(Close::Error(error.kind()))
     }
 
-    fn unreached(&mut self, backend: usize) {
-        self.backends[backend].failed();
+    fn unreached(&mut self, backend: BackendId) {
+        if let Some(target) = self.backends.get_mut(&backend) {
+            target.failed();
+        }
     }
 
     fn drop_closed(&mut self, sockets: Vec<Socket>) {
@@ -171,7 +175,9 @@ impl Reactor {
     fn names_found(&mut self) {
         let Mio { names, backends, .. } = &mut self.driver.net;
         for (backend, found) in names.iter().flat_map(Names::answers) {
-            backends[backend].found(found);
+            if let Some(target) = backends.get_mut(&backend) {
+                target.found(found);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! way of doing it blocks. That thread is only there when a backend has a name, and sleeps but for
 //! the moments when one is asked for.
 
+use crate::proxy::ids::BackendId;
 use mio::Waker;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -17,14 +18,14 @@ pub(super) type Found = Result<Vec<SocketAddr>, String>;
 
 /// The reactor's end.
 pub(super) struct Names {
-    asks: Sender<(usize, Name)>,
-    answers: Receiver<(usize, Found)>,
+    asks: Sender<(BackendId, Name)>,
+    answers: Receiver<(BackendId, Found)>,
 }
 
 impl Names {
     /// Starts the thread. It wakes the reactor for each answer.
     pub(super) fn start(waker: Waker) -> io::Result<Self> {
-        let (asks, asked) = channel::<(usize, Name)>();
+        let (asks, asked) = channel::<(BackendId, Name)>();
         let (answer, answers) = channel();
         let waker = Arc::new(waker);
         thread::Builder::new().name("names".into()).spawn(move || {
@@ -40,13 +41,13 @@ impl Names {
     }
 
     /// Asks for the addresses of a backend's name.
-    pub(super) fn ask(&self, backend: usize, host: &str, port: u16) {
+    pub(super) fn ask(&self, backend: BackendId, host: &str, port: u16) {
         // The thread is gone only when the process is ending.
         let _ = self.asks.send((backend, (host.into(), port)));
     }
 
     /// The answers that have come.
-    pub(super) fn answers(&self) -> impl Iterator<Item = (usize, Found)> {
+    pub(super) fn answers(&self) -> impl Iterator<Item = (BackendId, Found)> {
         self.answers.try_iter()
     }
 }

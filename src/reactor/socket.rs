@@ -2,8 +2,8 @@
 
 use crate::buffer::RingBuf;
 use crate::driver::{Filled, Ready};
-use crate::proxy::client::Fillable;
 use crate::proxy::close::Close;
+use crate::proxy::io::Fillable;
 use mio::event::{Event, Source};
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};

@@ -9,7 +9,8 @@ use crate::config::address::{Address, Listen, Server};
 use crate::config::endpoint::Endpoint;
 use crate::config::{self, Config, OnDown, OnError, PoolConfig};
 use crate::driver::Driver;
-use crate::proxy::{self, About, Limits, Policy, PoolSetup, Proxy};
+use crate::proxy::ids::PoolId;
+use crate::proxy::{About, DownSetup, Limits, Policy, PoolSetup, Proxy};
 use crate::time::Time;
 use log::{info, warn};
 use mio::net::UnixStream;
@@ -24,6 +25,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Descriptors that are neither clients nor links: standard streams, epoll, signals, and some to
 /// spare.
 const DESCRIPTORS_RESERVED: usize = 16;
+
+/// Links may take so many quarters of the descriptors; the rest is for clients.
+const LINKS_QUARTERS: usize = 3;
+
+/// With less room for clients the proxy does not start.
+const CLIENTS_MIN: usize = 8;
 
 /// Looking names up ends here, and whatever is left is looked up when the proxy runs: where the DNS
 /// does not answer, the system waits for ten seconds or more for each.
@@ -40,24 +47,24 @@ impl Reactor {
         let descriptors = raise_descriptors();
         let poll = Poll::new().map_err(|error| failed("epoll", &error))?;
         let signals = watch_signals(&poll).map_err(|error| failed("signals", &error))?;
-        let setups = config.pools.iter().map(setup).collect();
-        let backends = targets(config)?;
-        let names = names(&poll, &backends).map_err(|error| failed("names", &error))?;
-        let listeners = config
-            .pools
-            .iter()
-            .enumerate()
-            .map(|(pool, settings)| listen(&poll, pool, settings))
-            .collect::<Result<Vec<_>, _>>()?;
-        let links: usize = config.pools.iter().map(|pool| pool.links * pool.servers.len()).sum();
-        // A link that is replaced may still be there when the new one is opened.
-        let reserved = DESCRIPTORS_RESERVED + listeners.len() + 2 * links;
+        let plan = DescriptorPlan::new(config, descriptors)?;
+        let setups = config.pools.iter().map(|pool| setup(config, pool, &plan)).collect();
+        let targets = targets(config)?;
+        let names = names(&poll, &targets).map_err(|error| failed("names", &error))?;
         let seed = RandomState::new().hash_one(epoch);
         let timeout = config.pools.iter().map(|pool| pool.timeout * 1000).max().unwrap_or(0);
-        let clients_max = descriptors.saturating_sub(reserved).max(1);
-        let about = about(config, clients_max);
+        let about = about(config, plan.clients);
         let proxy = Proxy::new(setups, about, seed, Time::default())
             .map_err(|(pool, error)| StartError(format!("pool {pool}: {error}")))?;
+        let pools = proxy.pool_ids();
+        let backends = pools.iter().flat_map(|pool| proxy.members(*pool).iter().copied());
+        let backends = backends.zip(targets).collect();
+        let listeners = pools
+            .iter()
+            .zip(&config.pools)
+            .enumerate()
+            .map(|(at, (pool, settings))| listen(&poll, at, *pool, settings))
+            .collect::<Result<Vec<_>, _>>()?;
         announce(config);
         Ok(Self {
             driver: Driver::new(proxy, Mio { poll, backends, names, freed: false }),
@@ -66,7 +73,7 @@ impl Reactor {
             epoch,
             accept_at: None,
             accept_paused: false,
-            clients_max,
+            clients_max: plan.clients,
             timeout,
             ends_at: None,
         })
@@ -86,11 +93,51 @@ fn announce(config: &Config) {
     }
 }
 
-fn setup(pool: &PoolConfig) -> PoolSetup {
+/// How the descriptors are divided: links keep a reserve that clients cannot take, and the other
+/// way round.
+struct DescriptorPlan {
+    /// Links to each backend, at most.
+    links_max: usize,
+    /// Clients at the same time.
+    clients: usize,
+}
+
+impl DescriptorPlan {
+    fn new(config: &Config, descriptors: usize) -> Result<Self, StartError> {
+        let servers: usize = config.pools.iter().map(|pool| pool.servers.len()).sum();
+        let wanted: usize = config.pools.iter().map(|pool| pool.links * pool.servers.len()).sum();
+        let fixed = DESCRIPTORS_RESERVED + config.pools.len();
+        // Beside its links a server may have one that asks whether it is well.
+        let room = (descriptors / 4 * LINKS_QUARTERS).saturating_sub(fixed + servers);
+        let most = config.pools.iter().map(|pool| pool.links).max().unwrap_or(1);
+        let links = |links_max: usize| -> usize {
+            config.pools.iter().map(|pool| pool.links.min(links_max) * pool.servers.len()).sum()
+        };
+        let links_max = (1..=most).rev().find(|links_max| links(*links_max) <= room).unwrap_or(1);
+        let taken = fixed + servers + links(links_max);
+        let needed = taken + CLIENTS_MIN;
+        if needed > descriptors {
+            let expected = "raise it (ulimit -n, LimitNOFILE)";
+            return Err(StartError(format!(
+                "{servers} servers need {needed} open files, and the limit is {descriptors}; \
+                 {expected}"
+            )));
+        }
+        if links_max < most {
+            warn!(
+                "{wanted} connections to {servers} servers were asked for, and the limit of open \
+                 files is {descriptors}: at most {links_max} are opened to each server"
+            );
+        }
+        Ok(Self { links_max, clients: descriptors - taken })
+    }
+}
+
+fn setup(config: &Config, pool: &PoolConfig, plan: &DescriptorPlan) -> PoolSetup {
     PoolSetup {
         name: pool.name.clone(),
         backends: pool.servers.iter().map(Server::label).collect(),
-        links: pool.links,
+        links: pool.links.min(plan.links_max),
         policy: Policy {
             timeout: pool.timeout * 1000,
             connect_timeout: pool.connect_timeout * 1000,
@@ -102,9 +149,9 @@ fn setup(pool: &PoolConfig) -> PoolSetup {
         scheme: pool.scheme.clone(),
         nodes: pool.nodes(),
         on_down: match pool.on_down {
-            OnDown::Error | OnDown::Miss => proxy::OnDown::Fail,
-            OnDown::Rehash => proxy::OnDown::Rehash,
-            OnDown::Gutter(index) => proxy::OnDown::Gutter { pool: index, ttl: pool.gutter_ttl },
+            OnDown::Error | OnDown::Miss => DownSetup::Fail,
+            OnDown::Rehash => DownSetup::Rehash,
+            OnDown::Gutter(index) => DownSetup::Gutter { pool: index, ttl: pool.gutter_ttl },
         },
         client_limits: Limits {
             value_bytes_max: pool.value_bytes_max,
@@ -112,20 +159,14 @@ fn setup(pool: &PoolConfig) -> PoolSetup {
         },
         clients_max: pool.client_connections,
         idle_timeout: pool.client_idle_timeout * 1000,
+        settings: settings(config, pool, plan.clients),
     }
 }
 
 /// What `stats` and `stats settings` tell, in memcached's names where it has some.
 fn about(config: &Config, clients_max: usize) -> About {
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
-    let settings = config.pools.iter().map(|pool| settings(config, pool, clients_max)).collect();
-    About {
-        pid: std::process::id(),
-        started_at,
-        clients_max,
-        settings,
-        memory_max: config.memory_max,
-    }
+    About { pid: std::process::id(), started_at, clients_max, memory_max: config.memory_max }
 }
 
 fn settings(config: &Config, pool: &PoolConfig, clients_max: usize) -> Vec<(String, String)> {
@@ -161,7 +202,12 @@ fn settings(config: &Config, pool: &PoolConfig, clients_max: usize) -> Vec<(Stri
     rows.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
-fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, StartError> {
+fn listen(
+    poll: &Poll,
+    at: usize,
+    pool: PoolId,
+    settings: &PoolConfig,
+) -> Result<Listener, StartError> {
     let (mut socket, path) = match &settings.listen {
         Listen::Tcp(endpoint) => (listen_on_port(endpoint, settings)?, None),
         Listen::Unix { path, mode } => {
@@ -174,7 +220,7 @@ fn listen(poll: &Poll, pool: usize, settings: &PoolConfig) -> Result<Listener, S
             (Acceptor::Unix(socket), Some(path.clone()))
         }
     };
-    let token = Source::Listener(pool).into();
+    let token = Source::Listener(at).into();
     let registered = match &mut socket {
         Acceptor::Tcp(socket) => poll.registry().register(socket, token, Interest::READABLE),
         Acceptor::Unix(socket) => poll.registry().register(socket, token, Interest::READABLE),

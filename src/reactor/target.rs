@@ -5,6 +5,7 @@ use super::names::{Found, Names};
 use super::socket::Socket;
 use crate::config::address::Address;
 use crate::proxy::close::Close;
+use crate::proxy::ids::BackendId;
 use crate::time::Time;
 use log::{debug, warn};
 use std::net::SocketAddr;
@@ -73,7 +74,7 @@ impl Target {
     /// Begins to connect. A name is looked up again meanwhile, for the next time.
     pub(super) fn connect(
         &mut self,
-        backend: usize,
+        backend: BackendId,
         names: Option<&Names>,
         now: Time,
     ) -> Result<Socket, Close> {
@@ -109,7 +110,7 @@ impl Target {
 }
 
 impl Host {
-    fn look_up(&mut self, backend: usize, names: Option<&Names>, now: Time) {
+    fn look_up(&mut self, backend: BackendId, names: Option<&Names>, now: Time) {
         if let (Some(at), Some(names)) = (&mut self.looked_up_at, names)
             && !self.is_asked
             && now.since(*at) >= LOOK_UP_PAUSE

@@ -1,11 +1,10 @@
 //! A steady request allocates nothing: the core, with virtual sockets, in front of backends that
 //! answer at once. What the first requests had to allocate is used again by all that follow.
 
-use nodeproxy::buffer::RingBuf;
+use crate::harness::sockets::{self, Sockets};
+use nodeproxy::driver::Driver;
 use nodeproxy::placement::{self, Node, Scheme};
-use nodeproxy::proxy::client::{ClientId, Fillable};
-use nodeproxy::proxy::link::LinkId;
-use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
+use nodeproxy::proxy::{About, DownSetup, Limits, Policy, PoolSetup, Proxy};
 use nodeproxy::time::Time;
 use std::io::Write;
 
@@ -18,44 +17,21 @@ const TICK: u64 = 50;
 const TIMEOUT: u64 = 10_000;
 /// No round takes more ticks.
 const TICKS_MAX: usize = 2_000;
-
-#[derive(Debug, Clone, Copy)]
-enum Socket {
-    Client(usize),
-    Link(usize),
-}
-
-/// The other end of a connection.
-struct Peer<Id> {
-    id: Id,
-    /// Bytes on their way to the proxy.
-    sent: Vec<u8>,
-    /// Bytes from the proxy.
-    received: Vec<u8>,
-}
+/// Bytes that the far end of a socket has room for in either direction, so that it never grows.
+const ROOM: usize = 1 << 21;
 
 struct World {
-    proxy: Proxy<Socket>,
+    driver: Driver<Sockets>,
     now: Time,
-    clients: Vec<Peer<ClientId>>,
-    links: Vec<Peer<LinkId>>,
-    queued: Vec<ClientId>,
+    /// The sockets of the clients, and behind them those of the links.
+    clients: usize,
     backend: Backend,
-    /// A read takes at most so many bytes.
-    piece: usize,
 }
 
 /// What all backends know: every key but those that begin with `miss`.
 #[derive(Clone, Copy)]
 struct Backend {
     value_len: usize,
-}
-
-impl<Id> Peer<Id> {
-    /// With so much room that it never grows.
-    fn new(id: Id) -> Self {
-        Self { id, sent: Vec::with_capacity(1 << 21), received: Vec::with_capacity(1 << 21) }
-    }
 }
 
 impl Backend {
@@ -126,75 +102,45 @@ impl World {
     fn new(clients: usize, value_len: usize, piece: usize) -> Self {
         let now = Time::default();
         let about = About { memory_max: usize::MAX, ..About::default() };
-        let mut proxy = Proxy::new(vec![setup()], about, 1, now).expect("backends to place on");
-        let mut open = |index| Peer::new(proxy.open_client(0, Socket::Client(index), now));
-        let clients = (0..clients).map(&mut open).collect();
-        let mut links = Vec::new();
-        for (id, _) in proxy.take_wanted() {
-            proxy.link_connecting(id, Socket::Link(links.len()));
-            proxy.link_connected(id);
-            links.push(Peer::new(id));
+        let proxy = Proxy::new(vec![setup()], about, 1, now).expect("backends to place on");
+        let net = Sockets { read_max: piece, ..Sockets::new() };
+        let mut driver = Driver::new(proxy, net);
+        for _ in 0..clients {
+            sockets::open_client(&mut driver, now);
         }
-        let backend = Backend { value_len };
-        Self { proxy, now, clients, links, queued: Vec::new(), backend, piece }
+        for _ in 0..2 {
+            sockets::tick(&mut driver, now);
+        }
+        assert_eq!(driver.net.ends.len(), clients + usize::from(BACKENDS));
+        for end in &mut driver.net.ends {
+            end.sent.reserve(ROOM);
+            end.received.reserve(ROOM);
+        }
+        Self { driver, now, clients, backend: Backend { value_len } }
     }
 
     /// Every client asks this, and waits for the answer.
     fn round(&mut self, request: &[u8], answer: &[u8]) {
-        for client in &mut self.clients {
+        for client in &mut self.driver.net.ends[..self.clients] {
             client.received.clear();
             client.sent.extend(request);
         }
         for _ in 0..TICKS_MAX {
             self.tick();
-            if self.clients.iter().all(|client| client.received.len() >= answer.len()) {
+            let clients = &self.driver.net.ends[..self.clients];
+            if clients.iter().all(|client| client.received.len() >= answer.len()) {
                 break;
             }
         }
-        assert!(self.clients.iter().all(|client| client.received == answer), "another answer");
+        let clients = &self.driver.net.ends[..self.clients];
+        assert!(clients.iter().all(|client| client.received == answer), "another answer");
     }
 
     fn tick(&mut self) {
         self.now = self.now.after(TICK);
-        let Self { proxy, now, clients, links, queued, backend, piece } = self;
-        for Peer { id, sent, .. } in clients.iter_mut() {
-            if let Some(client) = proxy.client(*id) {
-                client.readiness.readable = !sent.is_empty();
-                client.readiness.writable = true;
-            }
-            if let Some(from) = proxy.client_to_fill(*id) {
-                feed(from, sent, *piece);
-                proxy.client_received(*id, *now);
-            }
-        }
-        proxy.take_queued(queued);
-        for id in queued.drain(..) {
-            proxy.client_received(id, *now);
-        }
-        for Peer { id, sent, .. } in links.iter_mut() {
-            if let Some(link) = proxy.link(*id) {
-                link.readiness.readable = !sent.is_empty();
-                link.readiness.writable = true;
-            }
-            if let Some(from) = proxy.link_to_fill(*id) {
-                feed(from, sent, *piece);
-                proxy.link_received(*id, *now);
-            }
-        }
-        proxy.expire(*now);
-        proxy.flush(*now, |socket, output: &mut RingBuf| {
-            let received = match *socket {
-                Socket::Client(index) => &mut clients[index].received,
-                Socket::Link(index) => &mut links[index].received,
-            };
-            let (first, second) = output.pieces(0..output.len());
-            received.extend(first);
-            received.extend(second);
-            output.clear();
-            Ok(true)
-        });
-        for Peer { sent, received, .. } in links.iter_mut() {
-            backend.answer(received, sent);
+        sockets::tick(&mut self.driver, self.now);
+        for link in &mut self.driver.net.ends[self.clients..] {
+            self.backend.answer(&mut link.received, &mut link.sent);
         }
     }
 }
@@ -215,23 +161,12 @@ fn setup() -> PoolSetup {
         },
         scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
         nodes: (0..BACKENDS).map(node).collect(),
-        on_down: OnDown::Fail,
+        on_down: DownSetup::Fail,
         client_limits: Limits { value_bytes_max: 1 << 20, memory_max: 1 << 22 },
         clients_max: 0,
         idle_timeout: 0,
+        settings: Vec::new(),
     }
-}
-
-/// What a read from a socket does.
-fn feed(from: Fillable<'_, Socket>, bytes: &mut Vec<u8>, most: usize) {
-    let mut taken = 0;
-    for piece in &mut from.input.spare() {
-        let count = piece.len().min(bytes.len() - taken).min(most - taken);
-        piece[..count].copy_from_slice(&bytes[taken..taken + count]);
-        taken += count;
-    }
-    from.input.commit(taken);
-    bytes.drain(..taken);
 }
 
 /// Fails if a steady stream of this request makes the core allocate.

@@ -67,9 +67,10 @@ fn connecting_has_a_timeout_of_its_own() {
     });
 }
 
-/// The first connection never answers.
+/// The first connection never answers, as where a firewall has forgotten it: another one shows that
+/// the memcached is well. Reads are asked again there; a write may have been done, and fails.
 #[test]
-fn a_silent_link_is_replaced_and_nothing_is_sent_twice() {
+fn a_silent_link_is_replaced_and_no_write_is_sent_twice() {
     let backend = FakeBackend::with(|asked| match asked.connection {
         0 => Act::Mute,
         _ => Act::Answer,
@@ -80,21 +81,20 @@ fn a_silent_link_is_replaced_and_nothing_is_sent_twice() {
     let start = Instant::now();
     clients[0].send(b"incr n 1\r\nget a\r\n");
     backend.wait_for("get", 1);
-    // Asked when the first two are late, and still in flight at the end of the link.
-    assert_server_error(&clients[0].line());
     clients[1].send(b"get b\r\n");
     backend.wait_for("get", 2);
-    assert_server_error(&clients[0].line());
-    assert_server_error(&clients[1].line());
-    eventually("another link", || (backend.accepted() == 2).then_some(()));
+    assert_eq!(clients[0].line(), b"SERVER_ERROR backend lost\r\n");
+    clients[0].expect(b"END\r\n");
+    clients[1].expect(b"END\r\n");
+    assert_between("replaced", start.elapsed(), ms(145), ms(150) + SLACK);
     eventually("the end of the first", || (backend.connected() == 1).then_some(()));
-    assert_between("replaced", start.elapsed(), ms(890), ms(900) + SLACK);
+    assert_eq!(backend.accepted(), 2);
     for client in &mut clients {
         client
             .ask(b"set k 0 0 1\r\nx\r\nget k\r\n", &[b"STORED\r\n", &hit("k", b"x")[..]].concat());
         client.expect_in_step();
     }
-    assert_eq!((backend.count("incr"), backend.count("get")), (1, 4), "sent twice");
+    assert_eq!((backend.count("incr"), backend.count("get")), (1, 6), "sent twice");
     assert_eq!(downs(&proxy, backend.address()), 0);
 }
 
@@ -103,7 +103,7 @@ fn a_silent_link_is_replaced_and_nothing_is_sent_twice() {
 #[test]
 fn a_link_that_is_late_and_not_silent_is_kept() {
     let backend = FakeBackend::with(|asked| match asked.key().as_str() {
-        "slow" => Act::After(ms(400)),
+        "slow" => Act::After(ms(100)),
         _ => Act::Answer,
     });
     let lines = ["timeout: 250", "server_failure_limit: 1000"];
@@ -112,7 +112,10 @@ fn a_link_that_is_late_and_not_silent_is_kept() {
     quick.ask(&set("k", b"quick"), b"STORED\r\n");
     quick.ask(&set("slower", b"other"), b"STORED\r\n");
     for _ in 0..4 {
-        fails(&mut slow, "get slow\r\n");
+        slow.send(&b"delete slow\r\n".repeat(4));
+        slow.expect(b"NOT_FOUND\r\nNOT_FOUND\r\n");
+        assert_server_error(&slow.line());
+        assert_server_error(&slow.line());
         // In time by its own deadline, behind the late answer that is skipped.
         quick.ask(
             b"get k\r\nget slower\r\n",
@@ -380,14 +383,10 @@ fn links_have_tcp_keepalive() {
 #[test]
 fn who_cannot_be_connected_to_in_time_is_tried_elsewhere() {
     let mut core = Core::new(3, Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 });
-    let wanted = core.proxy.take_wanted();
-    core.proxy.link_connecting(wanted[1].0, 1);
-    for (link, _) in [wanted[0], wanted[2]] {
-        core.proxy.link_connecting(link, 0);
-        core.proxy.link_connected(link);
-    }
-    core.now = core.now.after(TIMEOUT);
-    core.proxy.expire(core.now);
-    assert_eq!(core.proxy.take_unreached(), [wanted[1].1]);
-    assert!(core.proxy.take_unreached().is_empty());
+    let links = core.begin_to_connect();
+    core.connected(links[0]);
+    core.connected(links[2]);
+    core.pass(TIMEOUT);
+    let second = core.driver.proxy.members(core.driver.proxy.pool_ids()[0])[1];
+    assert_eq!(core.driver.net.unreached, [second]);
 }

@@ -9,7 +9,7 @@ use crate::harness::nodeproxy::{Nodeproxy, pool};
 use crate::harness::placement::keys_of;
 use crate::harness::wait::eventually;
 use nodeproxy::proxy::close::Close;
-use nodeproxy::proxy::{Limits, OnDown};
+use nodeproxy::proxy::{DownSetup, Limits};
 use std::time::{Duration, Instant};
 
 /// One backend is down, `bad` was its key; another is up.
@@ -247,7 +247,7 @@ fn gutter_keeps_for_a_minute_unless_told_otherwise_and_may_be_down_too() {
 fn rehashing(backends: u16) -> Core {
     let limits = Limits { value_bytes_max: 1 << 20, memory_max: 4 << 20 };
     Core::with(backends, limits, |setup, _| {
-        setup.on_down = OnDown::Rehash;
+        setup.on_down = DownSetup::Rehash;
         setup.policy.failures_max = 1;
     })
 }
@@ -259,7 +259,7 @@ fn many_backends_that_go_down_together_are_placed_around_once() {
     let links = core.connect();
     let client = core.client();
     for link in &links[..300] {
-        core.proxy.close_link(*link, Close::Silent, core.now);
+        core.driver.proxy.close_link(*link, Close::Silent, core.now);
     }
     let start = Instant::now();
     core.flush(true);
@@ -279,10 +279,9 @@ fn keys_of_a_backend_that_fails_when_written_to_are_others_at_once() {
     core.connect();
     let client = core.client();
     core.send(client, b"get k\r\n");
-    core.proxy.flush(core.now, |_, output| match output.is_empty() {
-        true => Ok(true),
-        false => Err(Close::Silent),
-    });
+    core.driver.net.broken = Some(Close::Silent);
+    core.flush(true);
+    core.driver.net.broken = None;
     let other = core.client();
     core.send(other, b"get k\r\n");
     core.flush(true);

@@ -21,29 +21,28 @@ fn a_value_that_is_only_announced_costs_nobody_the_connection() {
     core.reply(link, b"VALUE k 0 2147483000\r\n");
     core.reply(link, b"and that is all");
     core.flush(true);
-    assert!(core.proxy.holdings().bytes() < MEMORY_MAX);
-    assert!(core.proxy.client(asking).is_some() && core.proxy.client(idle).is_some());
+    assert!(core.driver.proxy.holdings().bytes() < MEMORY_MAX);
+    assert!(core.has_client(asking) && core.has_client(idle));
 }
 
+/// No value can be so long, whatever a backend says of it.
 #[test]
-fn a_link_whose_input_is_too_much_is_closed_and_no_client() {
+fn a_value_that_would_take_all_memory_ends_its_link_and_no_client() {
     let mut core = core(1);
     let link = core.connect()[0];
     let (asking, idle) = (core.client(), core.client());
     core.send(asking, b"get k\r\n");
     core.flush(true);
-    core.reply(link, b"VALUE k 0 2147483000\r\n");
-    core.reply(link, &vec![b'x'; MEMORY_MAX]);
+    core.reply(link, format!("VALUE k 0 {}\r\n", MEMORY_MAX / 2).as_bytes());
     core.flush(true);
-    core.expect_client(asking, b"SERVER_ERROR backend lost\r\n");
-    assert!(core.proxy.holdings().bytes() < MEMORY_MAX);
-    assert!(core.proxy.link(link).is_none() && core.proxy.client(idle).is_some());
+    core.expect_client(asking, b"SERVER_ERROR backend broke the protocol\r\n");
+    assert!(!core.has_link(link) && core.has_client(idle));
 }
 
 /// What clients had sent waited on the links of backends that did not read; clients were closed for
 /// it until none was left, though none of them held any of it.
 #[test]
-fn links_that_hold_what_is_too_much_are_closed_and_no_clients() {
+fn what_waits_on_links_costs_no_client_its_connection() {
     let mut core = core(40);
     core.connect();
     let idle = core.client();
@@ -53,13 +52,37 @@ fn links_that_hold_what_is_too_much_are_closed_and_no_clients() {
         let line = format!("set key{at} 0 0 {}\r\n", value.len());
         core.send(*sender, &[line.as_bytes(), &value, b"\r\n"].concat());
     }
-    assert!(core.proxy.holdings().bytes() > MEMORY_MAX);
+    core.driver.net.backends_read = false;
     for _ in 0..3 {
-        core.proxy.flush(core.now, |_, output| Ok(output.is_empty()));
+        core.flush(true);
     }
-    assert!(core.proxy.holdings().bytes() <= MEMORY_MAX);
-    assert!(core.proxy.client(idle).is_some());
+    assert!(core.has_client(idle));
     for sender in senders {
-        assert!(core.proxy.client(sender).is_some());
+        assert!(core.has_client(sender));
     }
+}
+
+/// Values of which only some has come: who goes on sending stays, and who stopped first goes first.
+#[test]
+fn who_makes_no_progress_goes_first_and_the_oldest_before_the_others() {
+    let mut core = core(1);
+    core.connect();
+    let half = |core: &mut Core| {
+        let client = core.client();
+        core.send(client, &[b"set k 0 0 900000\r\n", &[b'x'; 200_000][..]].concat());
+        client
+    };
+    let active = half(&mut core);
+    let mut stalled = Vec::new();
+    for _ in 0..60 {
+        stalled.push(half(&mut core));
+        core.pass(10_000);
+        core.send(active, &[b'x'; 5_000]);
+        core.flush(true);
+        assert!(core.driver.proxy.holdings().bytes() <= MEMORY_MAX);
+        let gone: Vec<_> = stalled.iter().map(|client| !core.has_client(*client)).collect();
+        assert!(gone.is_sorted_by(|older, newer| older >= newer), "{gone:?}");
+    }
+    assert!(core.has_client(active));
+    assert!(!core.has_client(stalled[0]) && core.has_client(stalled[59]));
 }

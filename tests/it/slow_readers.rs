@@ -100,10 +100,13 @@ fn a_client_costs_no_more_than_it_may() {
         thread::sleep(ms(100));
         (written() < before + LARGE as u64 / 10).then_some(())
     });
-    let grown = proxy.process().resident_peak().saturating_sub(before);
-    eprintln!("grown by {} KiB for {CLIENTS} clients", grown >> 10);
-    // What a buffer has more than it holds, and what the link has read.
-    assert!(grown < CLIENTS * MIB + 2 * MIB, "{grown} bytes more");
+    // Beside what is kept for each: buffers that were needed a moment ago, and go back soon.
+    let grown = |bytes: u64| bytes.saturating_sub(before);
+    let peak = grown(proxy.process().resident_peak());
+    assert!(peak < CLIENTS * MIB + 16 * MIB, "{peak} bytes more");
+    eventually("give back", || {
+        (grown(proxy.process().resident()) < CLIENTS * MIB + 2 * MIB).then_some(())
+    });
     let whole: Vec<u8> = keys.iter().flat_map(|key| bytes::value(key, 0, &value)).collect();
     let whole = [whole, b"END\r\n".to_vec()].concat();
     for socket in sockets {
@@ -135,6 +138,7 @@ fn only_at_the_hard_limit_the_worst_is_closed() {
     };
     // Most of the limit, and nobody is closed.
     let mut worst = half(4_000_000, 3_800_000);
+    held(3_800_000);
     let mut others: Vec<_> = (0..6).map(|at| half(500_000 + at, 400_000)).collect();
     held(3_800_000 + 6 * 400_000);
     assert_eq!(proxy.stats("").number("closed_for_memory"), 0);

@@ -61,7 +61,11 @@ fn a_late_answer_goes_to_nobody() {
 /// The second request is asked late in the life of the first, and answered after the first's end.
 #[test]
 fn a_neighbour_on_the_link_keeps_its_own_deadline() {
-    let backend = FakeBackend::with(|_| Act::Hold);
+    // A second connection that asks whether it is well is not answered either.
+    let backend = FakeBackend::with(|asked| match asked.verb() {
+        b"version" => Act::Mute,
+        _ => Act::Hold,
+    });
     let proxy = Nodeproxy::before(&[backend.address()]).timeout_ms(1_500).start();
     let (mut first, mut second) = (proxy.connect(), proxy.connect());
     let start = Instant::now();
@@ -75,7 +79,7 @@ fn a_neighbour_on_the_link_keeps_its_own_deadline() {
     assert!(start.elapsed() >= Duration::from_millis(1_490));
     backend.release(2);
     second.expect(b"END\r\n");
-    assert_eq!(backend.accepted(), 1);
+    assert!(backend.accepted() <= 2, "the silent one and the one beside it");
 }
 
 #[test]
@@ -106,13 +110,12 @@ fn what_goes_to_a_full_link_all_the_same_has_its_own_deadline() {
     let (writer, other) = (core.client(), core.client());
     core.send(writer, &set("k", &vec![b'x'; 700_000]).repeat(2));
     // The backend does not read.
-    core.proxy.flush(core.now, |_, output| Ok(output.is_empty()));
-    core.now = core.now.after(TIMEOUT);
-    core.proxy.expire(core.now);
+    core.driver.net.backends_read = false;
+    core.flush(true);
+    core.pass(TIMEOUT);
     core.now = core.now.after(TIMEOUT / 5);
     core.send(other, b"flush_all\r\n");
-    core.now = core.now.after(TIMEOUT);
-    core.proxy.expire(core.now);
+    core.pass(TIMEOUT);
     core.flush(true);
     core.expect_client(other, b"SERVER_ERROR backend timed out\r\n");
 }

@@ -51,10 +51,9 @@ fn a_request_moves_once() {
     let second = core.connect()[0];
     core.send(client, b"get b\r\n");
     core.hang_up(second);
-    core.flush(true);
-    core.expect_client(client, b"SERVER_ERROR backend lost\r\n");
     let third = core.connect()[0];
     core.flush(true);
+    core.expect_client(client, b"SERVER_ERROR backend lost\r\n");
     core.expect_link(third, b"get b\r\n");
     core.reply(third, b"END\r\n");
     core.flush(true);

@@ -50,7 +50,7 @@ fn a_client_that_leaves_with_replies_outstanding() {
     for leave in WAYS.iter().cycle().take(10) {
         let mut leaving = proxy.connect();
         leaving.send(b"get secret\r\nget secret secret\r\nget secret\r\n");
-        asked += 3;
+        asked += 4;
         backend.wait_for("get", asked);
         leave(leaving);
         // The next one gets the place that became free.
@@ -59,7 +59,7 @@ fn a_client_that_leaves_with_replies_outstanding() {
         steady.send(b"get k\r\n");
         asked += 2;
         backend.wait_for("get", asked);
-        backend.release(5);
+        backend.release(6);
         next.expect(&hit("k", b"k"));
         steady.expect(&hit("k", b"k"));
         next.expect_in_step();

@@ -67,7 +67,8 @@ fn place(command: Command) -> Place {
     }
 }
 
-fn cut(value: i64, cap: i64, now: i64) -> i64 {
+/// An expiry, as a request says it, cut down to `cap` seconds. `now` is in seconds since 1970.
+pub fn cut(value: i64, cap: i64, now: i64) -> i64 {
     match value {
         0 => cap,
         ..0 => value,

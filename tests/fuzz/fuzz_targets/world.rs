@@ -1,103 +1,96 @@
-//! Everything around the core: two clients, the backends, and time.
+//! Everything around the core: two clients, the backends, and time. The sockets and the tick are
+//! those of the tests.
+
+#[path = "../../it/harness/sockets.rs"]
+#[allow(dead_code, reason = "the tests need more of it")]
+mod sockets;
 
 use super::oracle::{VALUE_BYTES_MAX, take};
-use nodeproxy::buffer::RingBuf;
+use nodeproxy::driver::Driver;
 use nodeproxy::placement::{self, Node, Scheme};
-use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
-use nodeproxy::proxy::link::LinkId;
-use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
+use nodeproxy::proxy::ids::ClientId;
+use nodeproxy::proxy::{About, DownSetup, Limits, Policy, PoolSetup, Proxy};
 use nodeproxy::time::Time;
+use sockets::{End, Peer, Sockets};
 
 const BACKENDS: usize = 2;
 const TIMEOUT: u64 = 100_000;
 
-/// An index into the clients, or into the wires.
-#[derive(Clone, Copy)]
-enum Socket {
-    Client(usize),
-    Wire(usize),
-}
-
-/// A client: what it says and what it is told, and how much of the first is on its way.
-struct Peer {
+/// A client, and all that it has said.
+struct Client {
     id: ClientId,
+    socket: usize,
     said: Vec<u8>,
-    sent: usize,
-    told: Vec<u8>,
-}
-
-/// A link, seen from its backend.
-struct Wire {
-    link: LinkId,
-    requests: Vec<u8>,
-    replies: Vec<u8>,
-    open: bool,
 }
 
 pub struct World {
     now: Time,
-    proxy: Proxy<Socket>,
+    driver: Driver<Sockets>,
     /// The fuzzer's, and the neighbour.
-    peers: [Peer; 2],
+    clients: [Client; 2],
     asked: usize,
-    wires: Vec<Wire>,
-    at_once: usize,
 }
 
 impl World {
     pub fn new(links: usize) -> Self {
         let about = About { memory_max: usize::MAX, ..About::default() };
         let proxy = Proxy::new(vec![setup(links)], about, 1, Time::default());
-        let mut proxy = proxy.unwrap_or_else(|_| panic!("backends that can be placed on"));
-        let peers = [0, 1].map(|at| Peer {
-            id: proxy.open_client(0, Socket::Client(at), Time::default()),
-            said: Vec::new(),
-            sent: 0,
-            told: Vec::new(),
+        let proxy = proxy.unwrap_or_else(|_| panic!("backends that can be placed on"));
+        let mut driver = Driver::new(proxy, Sockets::new());
+        let now = Time::default();
+        let clients = [(); 2].map(|()| {
+            let (id, socket) = sockets::open_client(&mut driver, now);
+            Client { id, socket, said: Vec::new() }
         });
-        let (now, wires) = (Time::default(), Vec::new());
-        Self { now, proxy, peers, asked: 0, wires, at_once: usize::MAX }
+        Self { now, driver, clients, asked: 0 }
     }
 
     pub fn say(&mut self, bytes: &[u8]) {
-        self.peers[0].said.extend(bytes);
+        self.send(0, bytes);
+    }
+
+    fn send(&mut self, client: usize, bytes: &[u8]) {
+        let client = &mut self.clients[client];
+        client.said.extend(bytes);
+        self.driver.net.ends[client.socket].sent.extend(bytes);
     }
 
     pub fn said(&self) -> &[u8] {
-        &self.peers[0].said
+        &self.clients[0].said
     }
 
     pub fn told(&self) -> &[u8] {
-        &self.peers[0].told
+        &self.driver.net.ends[self.clients[0].socket].received
     }
 
     pub fn ask(&mut self) {
         let text = format!("mg n{} v\r\nmn\r\n", self.asked);
-        self.peers[1].said.extend(text.bytes());
+        self.send(1, text.as_bytes());
         self.asked += 1;
     }
 
-    pub fn answer(&mut self, wire: usize, count: usize) {
-        if let Some(wire) = self.pick(wire) {
-            for _ in 0..count {
-                let Some(answer) = take(&mut wire.requests) else {
-                    break;
-                };
-                wire.replies.extend(answer);
-            }
+    pub fn answer(&mut self, link: usize, count: usize) {
+        let Some(end) = self.pick(link) else {
+            return;
+        };
+        for _ in 0..count {
+            let Some(answer) = take(&mut end.received) else {
+                break;
+            };
+            end.sent.extend(answer);
         }
     }
 
-    pub fn babble(&mut self, wire: usize, bytes: &[u8]) {
-        if let Some(wire) = self.pick(wire) {
-            wire.replies.extend(bytes);
+    pub fn babble(&mut self, link: usize, bytes: &[u8]) {
+        if let Some(end) = self.pick(link) {
+            end.sent.extend(bytes);
         }
     }
 
-    pub fn hang_up(&mut self, wire: usize) {
-        if let Some(wire) = self.pick(wire) {
-            wire.open = false;
+    pub fn hang_up(&mut self, link: usize) {
+        if let Some(end) = self.pick(link) {
+            end.ended = true;
         }
     }
 
@@ -106,81 +99,29 @@ impl World {
     }
 
     pub fn throttle(&mut self, bytes: usize) {
-        self.at_once = 1 + bytes;
+        self.driver.net.read_max = bytes.saturating_add(1);
+        self.driver.net.write_max = bytes.saturating_add(1);
     }
 
-    fn pick(&mut self, wire: usize) -> Option<&mut Wire> {
-        let count = self.wires.len();
-        self.wires.get_mut(wire % count.max(1)).filter(|wire| wire.open)
+    fn pick(&mut self, link: usize) -> Option<&mut End> {
+        let is_link = |end: &&mut End| matches!(end.peer, Some(Peer::Link(_)));
+        let open = |end: &&mut End| !end.ended && !end.closed;
+        let mut links: Vec<_> = self.driver.net.ends.iter_mut().filter(is_link).collect();
+        let count = links.len().max(1);
+        (link % count < links.len()).then(|| links.swap_remove(link % count)).filter(open)
     }
 
     pub fn tick(&mut self) {
-        for (link, _) in self.proxy.take_wanted() {
-            self.proxy.link_connecting(link, Socket::Wire(self.wires.len()));
-            self.proxy.link_connected(link);
-            let (requests, replies) = (Vec::new(), Vec::new());
-            self.wires.push(Wire { link, requests, replies, open: true });
-        }
-        let Self { proxy, peers, wires, now, at_once, .. } = self;
-        for Peer { id, said, sent, .. } in peers.iter_mut() {
-            if let Some(client) = proxy.client(*id) {
-                client.readiness.readable = *sent < said.len();
-            }
-            if let Some(from) = proxy.client_to_fill(*id) {
-                *sent += feed(from, &said[*sent..], *at_once);
-            }
-            proxy.client_received(*id, *now);
-        }
-        let mut queued = Vec::new();
-        proxy.take_queued(&mut queued);
-        for id in queued {
-            proxy.client_received(id, *now);
-        }
-        for Wire { link, replies, open, .. } in wires.iter_mut() {
-            if let Some(it) = proxy.link(*link) {
-                it.readiness.readable = !replies.is_empty();
-            }
-            if let Some(from) = proxy.link_to_fill(*link) {
-                let count = feed(from, replies, *at_once);
-                replies.drain(..count);
-                proxy.link_received(*link, *now);
-            }
-            if !*open {
-                proxy.close_link(*link, Close::Hangup, *now);
-            }
-        }
-        proxy.expire(*now);
-        self.flush();
-    }
-
-    fn flush(&mut self) {
-        let Self { proxy, peers, wires, now, at_once, .. } = self;
-        proxy.flush(*now, |socket: &mut Socket, output: &mut RingBuf| {
-            let count = output.len().min(*at_once);
-            let (first, second) = output.pieces(0..count);
-            let bytes = [first, second].concat();
-            match *socket {
-                Socket::Wire(at) => wires[at].requests.extend(&bytes),
-                Socket::Client(at) => peers[at].told.extend(&bytes),
-            }
-            output.consume(count);
-            Ok(output.is_empty())
-        });
-        proxy.take_closed();
-        for wire in &self.wires {
-            proxy.link_writable(wire.link);
-        }
-        for peer in &self.peers {
-            proxy.client_writable(peer.id);
-        }
+        sockets::tick(&mut self.driver, self.now);
+        self.driver.proxy.check();
     }
 
     /// Lets all be said and answered. Before hostile backends the links end.
     pub fn settle(&mut self, honest: bool) {
-        self.at_once = usize::MAX;
-        let bytes: usize = self.peers.iter().map(|peer| peer.said.len()).sum();
+        self.throttle(usize::MAX);
+        let bytes: usize = self.clients.iter().map(|client| client.said.len()).sum();
         for round in 0..20 + bytes / 100 {
-            for at in 0..self.wires.len() {
+            for at in 0..self.driver.net.ends.len() {
                 match honest {
                     true => self.answer(at, usize::MAX),
                     false => self.hang_up(at),
@@ -195,7 +136,7 @@ impl World {
 
     /// The neighbour has got an answer for each of its questions, then its fence.
     pub fn check_neighbour(&self) {
-        let told = &self.peers[1].told;
+        let told = &self.driver.net.ends[self.clients[1].socket].received;
         let mut rest = &told[..];
         for _ in 0..self.asked {
             let answer = line(&mut rest);
@@ -211,17 +152,18 @@ impl World {
 
     /// All go; nothing is left.
     pub fn end(mut self) {
-        for at in 0..self.peers.len() {
-            self.proxy.close_client(self.peers[at].id, Close::Hangup);
+        for client in &self.clients {
+            self.driver.proxy.close_client(client.id, Close::Hangup);
         }
-        self.proxy.stop();
-        for wire in &mut self.wires {
-            wire.open = false;
+        self.driver.proxy.stop();
+        for at in 0..self.driver.net.ends.len() {
+            self.hang_up(at);
         }
         for _ in 0..3 {
             self.tick();
         }
-        assert_eq!((self.proxy.clients_len(), self.proxy.lent_bytes()), (0, 0));
+        let left = self.driver.proxy.holdings();
+        assert_eq!((left.clients, left.buffer_bytes, left.held_bytes), (0, 0, 0));
     }
 }
 
@@ -230,20 +172,6 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let line = &rest[..end];
     *rest = &rest[end + 2..];
     line
-}
-
-/// What a read from a socket does.
-fn feed(from: Fillable<'_, Socket>, bytes: &[u8], at_once: usize) -> usize {
-    let mut left = &bytes[..bytes.len().min(at_once)];
-    let mut taken = 0;
-    for piece in &mut from.input.spare() {
-        let (now, later) = left.split_at(piece.len().min(left.len()));
-        piece[..now.len()].copy_from_slice(now);
-        taken += now.len();
-        left = later;
-    }
-    from.input.commit(taken);
-    taken
 }
 
 fn setup(links: usize) -> PoolSetup {
@@ -262,9 +190,10 @@ fn setup(links: usize) -> PoolSetup {
         },
         scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
         nodes: (0..BACKENDS as u16).map(node).collect(),
-        on_down: OnDown::Fail,
+        on_down: DownSetup::Fail,
         client_limits: Limits { value_bytes_max: VALUE_BYTES_MAX, memory_max: 1 << 20 },
         clients_max: 0,
         idle_timeout: 0,
+        settings: Vec::new(),
     }
 }

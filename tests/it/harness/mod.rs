@@ -17,5 +17,6 @@ pub(crate) mod placement;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod sockets;
 pub(crate) mod stats;
 pub(crate) mod wait;

@@ -75,7 +75,7 @@ impl World {
     fn check_rest(&mut self) {
         let holdings = self.shell.driver.proxy.holdings();
         assert_eq!(holdings.clients, 0, "clients are left");
-        assert_eq!(holdings.lent_bytes, 0, "buffers are still in use");
+        assert_eq!(holdings.buffer_bytes, 0, "buffers are still in use");
         assert_eq!(holdings.held_bytes, 0, "bytes of replies are left held");
         let links = (self.plan.backends + 1) * self.plan.links;
         assert_eq!(holdings.links, links, "links");

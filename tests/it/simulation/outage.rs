@@ -6,7 +6,7 @@ use super::plan::{CONNECT_TIMEOUT, FAILURES_MAX, PROBE_PAUSE_MAX, TIMEOUT};
 use super::question::Question;
 use super::shell::Mode;
 use super::world::{LAG, World};
-use nodeproxy::proxy::OnDown;
+use nodeproxy::proxy::DownSetup;
 use nodeproxy::proxy::limits::{PROBE_PAUSE_MIN, SILENT_TIMEOUTS};
 
 /// So many keys are looked at.
@@ -69,9 +69,11 @@ impl World {
         let only = self.plan.backends == 1;
         for (before, now) in before.iter().zip(self.routes()) {
             match self.plan.on_down {
-                OnDown::Gutter { .. } if *before == down => assert_eq!(now, "gutter0"),
-                OnDown::Rehash if !only => assert_ne!(now, down),
-                OnDown::Fail | OnDown::Gutter { .. } | OnDown::Rehash => assert_eq!(now, *before),
+                DownSetup::Gutter { .. } if *before == down => assert_eq!(now, "gutter0"),
+                DownSetup::Rehash if !only => assert_ne!(now, down),
+                DownSetup::Fail | DownSetup::Gutter { .. } | DownSetup::Rehash => {
+                    assert_eq!(now, *before);
+                }
             }
         }
     }

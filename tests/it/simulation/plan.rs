@@ -2,7 +2,7 @@
 
 use crate::harness::random::Random;
 use nodeproxy::placement::{self, Node, Scheme};
-use nodeproxy::proxy::{Limits, OnDown, Policy, PoolSetup};
+use nodeproxy::proxy::{DownSetup, Limits, Policy, PoolSetup};
 
 /// Microseconds until a request is late.
 pub(super) const TIMEOUT: u64 = 100_000;
@@ -39,7 +39,7 @@ pub(super) struct Plan {
     pub(super) mood: Mood,
     pub(super) backends: usize,
     pub(super) links: usize,
-    pub(super) on_down: OnDown,
+    pub(super) on_down: DownSetup,
     down_is_miss: bool,
     pub(super) failed_get_is_miss: bool,
     /// Many values are large, and backends read little at once.
@@ -56,9 +56,9 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(rng: &mut Random) -> Self {
         let on_down = match rng.below(6) {
-            0 => OnDown::Rehash,
-            1 => OnDown::Gutter { pool: 1, ttl: GUTTER_TTL },
-            _ => OnDown::Fail,
+            0 => DownSetup::Rehash,
+            1 => DownSetup::Gutter { pool: 1, ttl: GUTTER_TTL },
+            _ => DownSetup::Fail,
         };
         let heavy = rng.one_in(4);
         Self {
@@ -78,7 +78,7 @@ impl Plan {
 
     /// Keys move when a backend is down, so that old values come back.
     pub(super) fn moves_keys(&self) -> bool {
-        self.on_down != OnDown::Fail
+        self.on_down != DownSetup::Fail
     }
 
     /// A miss may be a failure.
@@ -98,12 +98,12 @@ impl Plan {
     }
 
     pub(super) fn setups(&self) -> Vec<PoolSetup> {
-        let gutter = self.setup("gutter", 1, OnDown::Fail);
+        let gutter = self.setup("gutter", 1, DownSetup::Fail);
         let gutter = PoolSetup { clients_max: 0, idle_timeout: 0, ..gutter };
         vec![self.setup("simulated", self.backends, self.on_down), gutter]
     }
 
-    fn setup(&self, name: &str, backends: usize, on_down: OnDown) -> PoolSetup {
+    fn setup(&self, name: &str, backends: usize, on_down: DownSetup) -> PoolSetup {
         let node = |at| Node { host: "10.0.0.1".into(), port: 11211 + at, weight: 1, name: None };
         PoolSetup {
             name: name.into(),
@@ -126,6 +126,7 @@ impl Plan {
             },
             clients_max: self.clients_max,
             idle_timeout: self.idle_timeout,
+            settings: Vec::new(),
         }
     }
 }

@@ -7,9 +7,9 @@ use super::wire::{Stage, Wire};
 use crate::harness::random::Random;
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::driver::{Driver, Filled, Net, Ready};
-use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
-use nodeproxy::proxy::link::LinkId;
+use nodeproxy::proxy::ids::{BackendId, ClientId, LinkId};
+use nodeproxy::proxy::io::Fillable;
 use nodeproxy::proxy::{About, Proxy};
 use nodeproxy::time::Time;
 use std::io::ErrorKind;
@@ -65,8 +65,6 @@ pub(super) struct End {
 pub(super) struct Cost {
     pub(super) name: usize,
     pub(super) memory: usize,
-    /// Of it, what is kept of replies.
-    pub(super) kept: usize,
 }
 
 pub(super) struct Shell {
@@ -89,6 +87,8 @@ pub(super) struct Virtual {
     /// How often each backend was to be connected to.
     pub(super) attempts: Vec<usize>,
     events: Vec<Event>,
+    /// The ids of the backends, by their numbers.
+    backends: Vec<BackendId>,
     /// Sockets take and give all there is.
     pub(super) is_smooth: bool,
 }
@@ -98,6 +98,9 @@ impl Shell {
         let about = About { memory_max: plan.memory, ..About::default() };
         let now = Time::default();
         let proxy = Proxy::new(plan.setups(), about, seed, now);
+        let proxy = proxy.expect("backends that can be placed on");
+        let pools = proxy.pool_ids();
+        let backends = pools.iter().flat_map(|pool| proxy.members(*pool).to_vec()).collect();
         let net = Virtual {
             rng,
             ends: Vec::new(),
@@ -105,9 +108,10 @@ impl Shell {
             modes: vec![Mode::Well; plan.backends + 1],
             attempts: vec![0; plan.backends + 1],
             events: Vec::new(),
+            backends,
             is_smooth: false,
         };
-        let mut driver = Driver::new(proxy.expect("backends that can be placed on"), net);
+        let mut driver = Driver::new(proxy, net);
         driver.flush_early_at = 2;
         Self { driver, now, used: 0, costs: Vec::new(), link_costs: Vec::new() }
     }
@@ -115,6 +119,7 @@ impl Shell {
     /// A client connects to a pool; returns its name.
     pub(super) fn open(&mut self, pool: usize) -> usize {
         let name = self.driver.net.ends.len();
+        let pool = self.driver.proxy.pool_ids()[pool];
         let id = self.driver.proxy.open_client(pool, Socket::Client(name), self.now);
         let (sent, got) = Default::default();
         let end = End { id, sent, got, ended: false, is_full: false, closed: false };
@@ -169,6 +174,7 @@ impl Shell {
         self.driver.advance(self.now);
         self.weigh();
         self.driver.flush(self.now);
+        self.driver.proxy.check();
     }
 
     fn weigh(&mut self) {
@@ -178,8 +184,7 @@ impl Shell {
             if !end.closed
                 && let Some(client) = self.driver.proxy.client(end.id)
             {
-                let (memory, kept) = (client.memory(), client.kept());
-                self.costs.push(Cost { name, memory, kept });
+                self.costs.push(Cost { name, memory: client.memory() });
             }
         }
         self.link_costs.clear();
@@ -311,7 +316,8 @@ impl Net for Virtual {
         Ok(!is_short)
     }
 
-    fn connect(&mut self, id: LinkId, backend: usize, _: Time) -> Result<Socket, Close> {
+    fn connect(&mut self, id: LinkId, id_of: BackendId, _: Time) -> Result<Socket, Close> {
+        let backend = self.backends.iter().position(|it| *it == id_of).expect("known");
         self.attempts[backend] += 1;
         if self.modes[backend] == Mode::Refusing && self.rng.one_in(2) {
             return Err(Close::Error(ErrorKind::ConnectionRefused));
@@ -331,7 +337,7 @@ impl Net for Virtual {
         None
     }
 
-    fn unreached(&mut self, _: usize) {}
+    fn unreached(&mut self, _: BackendId) {}
 
     fn drop_closed(&mut self, sockets: Vec<Socket>) {
         for socket in sockets {

@@ -2,7 +2,7 @@
 
 use super::pipe::Pipe;
 use super::store::{self, Store, Written};
-use nodeproxy::proxy::link::LinkId;
+use nodeproxy::proxy::ids::LinkId;
 
 const PROBE: &[u8] = b"version\r\n";
 

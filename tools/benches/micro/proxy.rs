@@ -5,10 +5,10 @@ use divan::{Bencher, black_box};
 use nodeproxy::buffer::RingBuf;
 use nodeproxy::driver::{Driver, Filled, Net, Ready};
 use nodeproxy::placement::{self, Node, Scheme};
-use nodeproxy::proxy::client::{ClientId, Fillable};
 use nodeproxy::proxy::close::Close;
-use nodeproxy::proxy::link::LinkId;
-use nodeproxy::proxy::{About, Limits, OnDown, Policy, PoolSetup, Proxy};
+use nodeproxy::proxy::ids::{BackendId, ClientId, LinkId};
+use nodeproxy::proxy::io::Fillable;
+use nodeproxy::proxy::{About, DownSetup, Limits, Policy, PoolSetup, Proxy};
 use nodeproxy::time::Time;
 
 const BACKENDS: u16 = 4;
@@ -95,7 +95,7 @@ impl Bench {
         let now = Time::default();
         let about = About { memory_max: usize::MAX, ..About::default() };
         let mut proxy = Proxy::new(vec![setup()], about, 1, now).expect("backends to place on");
-        let client = proxy.open_client(0, CLIENT, now);
+        let client = proxy.open_client(proxy.pool_ids()[0], CLIENT, now);
         let net = Sockets { ends: vec![End::default()], links: Vec::new() };
         let mut bench = Self { driver: Driver::new(proxy, net), now, client };
         let writable = Ready { writable: true, ..Ready::default() };
@@ -168,7 +168,7 @@ impl Net for Sockets {
         Ok(true)
     }
 
-    fn connect(&mut self, id: LinkId, _: usize, _: Time) -> Result<usize, Close> {
+    fn connect(&mut self, id: LinkId, _: BackendId, _: Time) -> Result<usize, Close> {
         self.links.push(id);
         self.ends.push(End::default());
         Ok(self.links.len())
@@ -182,7 +182,7 @@ impl Net for Sockets {
         None
     }
 
-    fn unreached(&mut self, _: usize) {}
+    fn unreached(&mut self, _: BackendId) {}
 
     fn drop_closed(&mut self, _: Vec<usize>) {}
 }
@@ -203,9 +203,10 @@ fn setup() -> PoolSetup {
         },
         scheme: Scheme::new(placement::DEFAULT, &placement::Options::default()).expect("known"),
         nodes: (0..BACKENDS).map(node).collect(),
-        on_down: OnDown::Fail,
+        on_down: DownSetup::Fail,
         client_limits: Limits { value_bytes_max: 1 << 20, memory_max: 1 << 22 },
         clients_max: 0,
         idle_timeout: 0,
+        settings: Vec::new(),
     }
 }

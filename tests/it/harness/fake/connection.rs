@@ -75,7 +75,7 @@ fn answer_all(socket: &TcpStream, requests: &Receiver<(Asked, Act)>, shared: &Sh
                 say(&answer)
             }
             Act::Hold => {
-                wait_for_release(shared);
+                wait_for_release(shared, asked.keys());
                 say(&answer)
             }
             Act::Mute => return,
@@ -94,10 +94,10 @@ fn answer_all(socket: &TcpStream, requests: &Receiver<(Asked, Act)>, shared: &Sh
     let _ = socket.shutdown(Shutdown::Both);
 }
 
-fn wait_for_release(shared: &Shared) {
+fn wait_for_release(shared: &Shared, keys: usize) {
     let mut state = shared.state.lock().expect("state");
-    while state.released == 0 && !state.over {
+    while state.released < keys && !state.over {
         state = shared.changed.wait(state).expect("state");
     }
-    state.released = state.released.saturating_sub(1);
+    state.released = state.released.saturating_sub(keys);
 }

@@ -189,10 +189,12 @@ impl FakeBackend {
 
     /// How many requests so far have this verb.
     pub(crate) fn count(&self, verb: &str) -> usize {
-        self.state().asked.iter().filter(|it| it.verb() == verb.as_bytes()).count()
+        let state = self.state();
+        let asked = state.asked.iter().filter(|it| it.verb() == verb.as_bytes());
+        asked.map(Asked::keys).sum()
     }
 
-    /// Waits until so many requests of this verb were received.
+    /// Waits until so many requests of this verb were received, each key of a retrieval counted.
     #[track_caller]
     pub(crate) fn wait_for(&self, verb: &str, count: usize) {
         let what = format!("{count} {verb} received");

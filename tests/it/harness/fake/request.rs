@@ -31,6 +31,17 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// How many keys it names, when it is a retrieval: several clients' may share a line. Anything
+    /// else is one.
+    pub(crate) fn keys(&self) -> usize {
+        match self.verb() {
+            b"get" | b"gets" => self.words().len() - 1,
+            _ => 1,
+        }
+    }
+}
+
 /// Takes the first whole request off the front of `bytes`.
 pub(super) fn take(bytes: &mut Vec<u8>, connection: usize, place: usize) -> Option<Asked> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;

@@ -1,14 +1,15 @@
 //! What no single backend answers: the proxy does, or all of them together.
 
 use super::Proxy;
-use super::answer::{self, Failure};
-use super::asked::Asked;
-use super::backend::Health;
-use super::client::{ClientId, Reading};
-use super::kind::Kind;
-use super::links::Way;
-use super::pool::{placed_by, route};
-use super::replies::Slot;
+use super::complete;
+use super::failure::Failure;
+use super::frontend::client::Reading;
+use super::frontend::replies::Slot;
+use super::ids::{BackendId, ClientId, PoolId};
+use super::pending::Pending;
+use super::request_kind::RequestKind;
+use super::route::{is_up, placed_by, route};
+use super::upstream::backend::Health;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::op::Command;
 use crate::memcache::text::encode;
@@ -26,20 +27,27 @@ pub(super) enum Next {
     Rest,
 }
 
+/// Bytes of an answer of the proxy's own that count as one unit of work.
+const WORK_UNIT_BYTES: usize = 1_000;
+
 impl<S> Proxy<S> {
     /// Serves a request that is not sent to the backend of its key.
-    pub(super) fn serve_here(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
-        let verb = request.op.command;
-        if verb == Command::Quit {
+    pub(super) fn serve_own(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
+        let command = request.op.command;
+        if command == Command::Quit {
             self.end_reading(id);
             return Next::Rest;
         }
-        if matches!(verb, Command::FlushAll | Command::Verbosity) {
+        if matches!(command, Command::FlushAll | Command::Verbosity) {
             return self.broadcast(id, request, now);
         }
-        let reply = if verb == Command::Stats {
+        if command == Command::Stats && self.own_work_left == 0 {
+            self.clients.pass_over(id);
+            return Next::Rest;
+        }
+        let reply = if command == Command::Stats {
             self.stats(id, request, now)
-        } else if verb == Command::MetaNoop {
+        } else if command == Command::MetaNoop {
             Slot::Text(encode::META_NOOP)
         } else {
             Slot::Text(encode::VERSION_REPLY)
@@ -47,34 +55,37 @@ impl<S> Proxy<S> {
         if let Some(client) = self.clients.get_mut(id) {
             client.input.consume(request.len);
         }
-        self.answer_here(id, reply);
+        self.answer_own(id, reply);
         Next::More
     }
 
     /// Sends a request to all backends of the pool; the client gets one answer, when all have
     /// answered, and an error if there was one.
     fn broadcast(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
-        let Self { clients, links, pools, buffers, .. } = self;
+        self.clients.begin_owing(id);
+        let Self { clients, links, pools, pool, .. } = self;
+        let allowance = clients.allowance;
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
         };
-        if !client.may_write() {
-            client.hesitates = true;
+        if !client.may_write(&allowance) {
+            client.is_write_blocked = true;
             return Next::Rest;
         }
-        for backend in pools[client.pool].backends() {
-            let place = client.replies.expect();
-            client.noted(place, Kind::Broadcast);
-            match links.way(backend, client.lane, now) {
-                Way::Open(_, link) | Way::Full(link) => {
-                    let before = link.output.len();
-                    link.forward(&client.input, request, buffers);
-                    link.asked(Asked::new(id, place, Kind::Broadcast, false, now), before);
+        let kind = RequestKind::Broadcast;
+        for backend in &pools[client.pool].members {
+            let seq = client.replies.reserve();
+            client.record_request(seq, kind);
+            match links.unwindowed(*backend, client.lane, now) {
+                Some(link) => {
+                    let pending = Pending::new(id, seq, kind, now, now);
+                    link.push_copy(pending, &client.input, request, pool);
                 }
-                Way::Down => {
-                    let policy = &links.backends[backend].policy;
-                    let reply = answer::failed(Kind::Broadcast, false, Failure::Down, policy);
-                    client.replies.fulfil(place, reply, &mut client.output, buffers);
+                None => {
+                    let down = Failure::Down;
+                    let reply =
+                        complete::reject(&mut links.backends, *backend, (kind, false), down);
+                    client.replies.complete(seq, reply, &mut client.output, pool);
                 }
             }
         }
@@ -82,38 +93,54 @@ impl<S> Proxy<S> {
         if request.op.command == Command::FlushAll {
             clients.counters.cmd_flush += 1;
         }
-        self.answer_here(id, Slot::End(if request.op.quiet { b"" } else { encode::OK }));
+        self.answer_own(id, Slot::End(if request.op.quiet { b"" } else { encode::OK }));
         Next::More
     }
 
     /// A value was refused for its size. What it was to replace must not stay: memcached drops it
     /// too, so that nobody reads what its writer believes to be gone.
-    pub(super) fn forget(&mut self, id: ClientId, request: &Request, now: Time) {
-        let Self { clients, links, pools, buffers, scratch, .. } = self;
+    pub(super) fn forget_value(&mut self, id: ClientId, request: &Request, now: Time) {
+        let Self { clients, links, pools, pool, scratch, .. } = self;
         let Some(client) = clients.get_mut(id) else {
             return;
         };
-        let line = &request.op;
-        if !matches!(line.command, Command::Set | Command::MetaSet) {
+        let op = &request.op;
+        if !matches!(op.command, Command::Set | Command::MetaSet) {
             return client.input.consume(request.line_len);
         }
-        // The refusal will have this place, or one behind it.
-        client.last_write = Some(client.replies.next_place());
-        let key = client.input.slice(line.key.clone(), scratch);
-        let kind = if line.key_is_base64 { Kind::MetaDelete } else { Kind::Delete };
-        let backend =
-            placed_by(line, key, |key| route(pools, client.pool, &links.backends, key).backend);
-        if let Way::Open(_, link) | Way::Full(link) = links.way(backend, client.lane, now) {
-            let pieces = encode::delete_pieces(key, line.key_is_base64);
-            link.ask(Asked::nobody(kind, now), pieces, buffers);
+        client.record_refused_write();
+        let key = client.input.slice(op.key.clone(), scratch);
+        let kind = match op.key_is_base64 {
+            true => RequestKind::MetaForget,
+            false => RequestKind::Forget,
+        };
+        let place = |key: &[u8]| route(pools, client.pool, &links.backends, key).backend;
+        let backend = placed_by(op, key, place);
+        if let Some(link) = links.unwindowed(backend, client.lane, now) {
+            let pieces = encode::delete_pieces(key, op.key_is_base64);
+            link.push_pieces(Pending::own(kind, now), &pieces, pool);
         }
         client.input.consume(request.line_len);
+    }
+
+    /// A request fails before it is sent.
+    pub(super) fn fail_here(
+        &mut self,
+        id: ClientId,
+        backend: BackendId,
+        kind: RequestKind,
+        quiet: bool,
+        failure: Failure,
+    ) {
+        self.clients.counters.requests_failed += 1;
+        let slot = complete::reject(&mut self.links.backends, backend, (kind, quiet), failure);
+        self.answer_own(id, slot);
     }
 
     /// Answers a request that is not as it should be.
     pub(super) fn refuse(&mut self, id: ClientId, refusal: Refusal, quiet: bool) -> Next {
         self.clients.counters.requests_refused += 1;
-        self.answer_here(id, if quiet { Slot::Nothing } else { Slot::Text(refusal.text()) });
+        self.answer_own(id, if quiet { Slot::Nothing } else { Slot::Text(refusal.text()) });
         if !refusal.is_final() {
             return Next::More;
         }
@@ -122,10 +149,11 @@ impl<S> Proxy<S> {
     }
 
     /// Answers a request that no backend is asked about.
-    pub(super) fn answer_here(&mut self, id: ClientId, reply: Slot) {
+    pub(super) fn answer_own(&mut self, id: ClientId, reply: Slot) {
+        self.clients.begin_owing(id);
         if let Some(client) = self.clients.get_mut(id) {
-            let place = client.replies.expect();
-            self.clients.answer(id, place, reply, &mut self.buffers);
+            let seq = client.replies.reserve();
+            self.clients.complete(id, seq, reply, &mut self.pool);
         }
     }
 
@@ -133,7 +161,7 @@ impl<S> Proxy<S> {
     pub(super) fn end_reading(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(id) {
             client.reading = Reading::Over;
-            client.stop_reading(&mut self.buffers);
+            client.stop_reading(&mut self.pool);
             self.clients.mark_dirty(id);
         }
     }
@@ -151,7 +179,7 @@ impl<S> Proxy<S> {
         match argument.as_slice() {
             b"" => self.general_stats(&mut text, now),
             b"settings" => {
-                for (name, value) in self.about.settings.get(pool).into_iter().flatten() {
+                for (name, value) in self.pools[pool].settings.iter() {
                     text.line(name, value);
                 }
             }
@@ -159,7 +187,7 @@ impl<S> Proxy<S> {
             b"route" => self.route_stats(&mut text, pool, &second),
             b"reset" => {
                 self.clients.counters = Default::default();
-                for backend in &mut self.links.backends {
+                for backend in self.links.backends.values_mut() {
                     backend.counters = Default::default();
                 }
                 return Slot::Text(encode::RESET);
@@ -173,7 +201,10 @@ impl<S> Proxy<S> {
             },
             _ => return Slot::Text(Refusal::Unknown.text()),
         }
-        Slot::Bytes(text.finish())
+        let reply = text.finish();
+        let work = 1 + reply.len() / WORK_UNIT_BYTES;
+        self.own_work_left = self.own_work_left.saturating_sub(work);
+        Slot::Bytes(reply)
     }
 
     fn general_stats(&self, text: &mut Text, now: Time) {
@@ -190,48 +221,62 @@ impl<S> Proxy<S> {
             text.line(name, value);
         }
         text.line("threads", 1);
-        text.line("buffer_bytes", self.buffers.in_use());
-        let up = self.links.backends.iter().filter(|backend| backend.is_up()).count();
+        text.line("buffer_bytes", self.pool.in_use());
+        let up = self.links.backends.iter().filter(|(_, backend)| backend.is_up()).count();
         text.line("backends", self.links.backends.len());
         text.line("backends_up", up);
     }
 
     /// Where a key belongs: the operator's question at night.
-    fn route_stats(&self, text: &mut Text, pool: usize, key: &[u8]) {
+    fn route_stats(&self, text: &mut Text, pool: PoolId, key: &[u8]) {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return;
         }
         let route = route(&self.pools, pool, &self.links.backends, key);
-        let backend = &self.links.backends[route.backend];
+        let Some(backend) = self.links.backends.get(route.backend) else {
+            return;
+        };
         text.line("pool", &self.pools[pool].name);
         text.line("hash", self.pools[pool].hash(key));
         text.line("backend", &backend.name);
-        text.line("state", if backend.is_up() { "up" } else { "down" });
+        text.line("state", if is_up(&self.links.backends, route.backend) { "up" } else { "down" });
         if let Some(ttl) = route.ttl {
             text.line("gutter_ttl", ttl);
         }
     }
 
-    fn backend_stats(&self, text: &mut Text, pool: usize, now: Time) {
-        let loads = self.links.loads();
-        for at in self.pools[pool].backends() {
-            let backend = &self.links.backends[at];
+    fn backend_stats(&self, text: &mut Text, pool: PoolId, now: Time) {
+        for id in &self.pools[pool].members {
+            let Some(backend) = self.links.backends.get(*id) else {
+                continue;
+            };
             let (state, since) = match backend.health {
                 Health::Up { since, .. } => ("up", since),
                 Health::Down { since, .. } => ("down", since),
             };
-            let (links, in_flight) = loads[at];
+            let links = self.links.iter().filter(|link| link.backend == *id);
+            let (mut count, mut in_flight, mut waiting) = (0, 0, 0);
+            for link in links {
+                count += 1;
+                in_flight += link.in_flight.len() as u64;
+                waiting += link.turns.len() as u64;
+            }
             let counters = backend.counters;
             let mut line = |name, value: u64| text.line(&format!("{}:{name}", backend.name), value);
-            line("links", links);
+            line("links", count);
             line("requests", counters.requests);
             line("errors", counters.errors);
             line("timeouts", counters.timeouts);
+            line("overloads", counters.overloads);
             line("downs", counters.downs);
             line("in_flight", in_flight);
+            line("waiting_clients", waiting);
             line("latency_us", counters.latency);
             line("seconds_in_state", now.since(since) / 1_000_000);
             text.line(&format!("{}:state", backend.name), state);
+            if let Some(why) = backend.last_failure {
+                text.line(&format!("{}:last_failure", backend.name), why);
+            }
         }
     }
 }

@@ -1,15 +1,16 @@
 //! One backend: its links, and its health, which is counted over all of them.
 
-use super::kind::Kind;
-use super::limits::{PROBE_PAUSE_MIN, RETRIES_AT_ONCE, STABLE_AFTER};
-use super::link::LinkId;
+use super::super::close::Close;
+use super::super::ids::LinkId;
+use super::super::limits::{FIRST_CONTACT_PAUSE, PROBE_PAUSE_MIN, RETRIES_AT_ONCE, STABLE_AFTER};
+use super::super::request_kind::RequestKind;
 use crate::memcache::op::Command;
 use crate::time::Time;
 
 /// Whether a backend is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
-    /// It is; its last `failures` answers were none.
+pub(in crate::proxy) enum Health {
+    /// It is asked; it has failed so many times in a row since it answered last.
     Up {
         /// Failures in a row.
         failures: u32,
@@ -26,37 +27,43 @@ pub(super) enum Health {
 }
 
 /// A memcached of the configuration.
-pub(super) struct Backend {
+pub(in crate::proxy) struct Backend {
     /// As the operator named it.
-    pub name: String,
+    pub(in crate::proxy) name: String,
     /// The links, by lane. A lane without a link gets one when it is asked.
-    pub(super) lanes: Vec<Option<LinkId>>,
-    pub(super) health: Health,
+    pub(in crate::proxy) lanes: Vec<Option<LinkId>>,
+    pub(in crate::proxy) health: Health,
     /// The link that asks whether it is up again.
-    pub(super) probe: Option<LinkId>,
+    pub(in crate::proxy) probe: Option<LinkId>,
     /// Whether the log has said that it is up, or down.
-    pub(super) announced: bool,
+    pub(in crate::proxy) announced: bool,
+    /// Whether a connection to it was ever opened.
+    pub(in crate::proxy) was_reached: bool,
+    /// Why it failed last.
+    pub(in crate::proxy) last_failure: Option<Close>,
     /// Microseconds before the next probe.
     pause: u64,
-    pub(super) policy: Policy,
-    /// The verbs, as bits, of values that it answered with `ERROR`: some servers lack some.
+    pub(in crate::proxy) policy: Policy,
+    /// The commands, as bits, of values that it answered with `ERROR`: some servers lack some.
     lacks: u32,
-    pub(super) counters: Counters,
+    pub(in crate::proxy) counters: Counters,
 }
 
 /// What has become of a backend's requests.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counters {
+pub(in crate::proxy) struct Counters {
     /// Requests sent, a line of many keys counted as one.
-    pub(super) requests: u64,
+    pub(in crate::proxy) requests: u64,
     /// Requests that failed.
-    pub(super) errors: u64,
+    pub(in crate::proxy) errors: u64,
     /// Those of them that were not answered in time.
-    pub(super) timeouts: u64,
+    pub(in crate::proxy) timeouts: u64,
+    /// Those that waited for their turn for too long and were never sent.
+    pub(in crate::proxy) overloads: u64,
     /// How often it went down.
-    pub(super) downs: u64,
+    pub(in crate::proxy) downs: u64,
     /// Microseconds from request to reply, a moving average.
-    pub(super) latency: u64,
+    pub(in crate::proxy) latency: u64,
 }
 
 /// How a backend is treated.
@@ -72,18 +79,20 @@ pub struct Policy {
     pub failures_max: u32,
     /// Whether a retrieval that fails is told to be a miss.
     pub failed_get_is_miss: bool,
-    /// The same, when it fails because the backend is down.
+    /// Whether a retrieval that fails because the backend is down is told to be a miss.
     pub down_is_miss: bool,
 }
 
 impl Backend {
-    pub(super) fn new(name: String, lanes: usize, policy: Policy, now: Time) -> Self {
+    pub(in crate::proxy) fn new(name: String, lanes: usize, policy: Policy, now: Time) -> Self {
         Self {
             name,
             lanes: vec![None; lanes],
             health: Health::Up { failures: 0, since: now },
             probe: None,
             announced: false,
+            was_reached: false,
+            last_failure: None,
             pause: PROBE_PAUSE_MIN,
             policy,
             lacks: 0,
@@ -93,28 +102,28 @@ impl Backend {
 
     /// Whether it is known not to have this command.
     #[inline]
-    pub(super) fn lacks(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Store(verb) if self.lacks & 1 << verb as u32 != 0)
+    pub(in crate::proxy) fn lacks(&self, kind: RequestKind) -> bool {
+        matches!(kind, RequestKind::Store(command) if self.lacks & 1 << command as u32 != 0)
     }
 
-    /// It answered a value with `ERROR`: it does not have this verb, and took the value for
+    /// It answered a value with `ERROR`: it does not have this command, and took the value for
     /// commands.
-    pub(super) fn note_lack(&mut self, verb: Command) {
-        self.lacks |= 1 << verb as u32;
+    pub(in crate::proxy) fn note_lack(&mut self, command: Command) {
+        self.lacks |= 1 << command as u32;
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    pub(in crate::proxy) fn is_up(&self) -> bool {
         matches!(self.health, Health::Up { .. })
     }
 
     /// Whether it is tried again at once after a failure.
-    pub(super) fn is_retried_at_once(&self) -> bool {
+    pub(in crate::proxy) fn is_retried_at_once(&self) -> bool {
         matches!(self.health, Health::Up { failures, .. } if failures <= RETRIES_AT_ONCE)
     }
 
     /// It answered a request that was `age` microseconds old.
     #[inline]
-    pub(super) fn succeeded(&mut self, age: u64) {
+    pub(in crate::proxy) fn succeeded(&mut self, age: u64) {
         let latency = &mut self.counters.latency;
         *latency = if *latency == 0 { age } else { (*latency * 15 + age) / 16 };
         if let Health::Up { failures, .. } = &mut self.health {
@@ -124,7 +133,7 @@ impl Backend {
 
     /// It failed to answer. Returns whether that was once too often, and it is down now.
     /// `jitter` is any number; it spreads the probes of many proxies.
-    pub(super) fn failed(&mut self, now: Time, jitter: u64) -> bool {
+    pub(in crate::proxy) fn failed(&mut self, now: Time, jitter: u64) -> bool {
         let Health::Up { failures, since } = &mut self.health else {
             return false;
         };
@@ -142,7 +151,7 @@ impl Backend {
     }
 
     /// A probe failed: the next one waits longer. Returns when it is due.
-    pub(super) fn probe_failed(&mut self, now: Time, jitter: u64) -> Option<Time> {
+    pub(in crate::proxy) fn probe_failed(&mut self, now: Time, jitter: u64) -> Option<Time> {
         self.probe = None;
         let at = self.next_probe(now, jitter);
         let Health::Down { probe_at, .. } = &mut self.health else {
@@ -153,7 +162,7 @@ impl Backend {
     }
 
     /// A probe was answered. Returns for how many microseconds it was down.
-    pub(super) fn recovered(&mut self, now: Time) -> u64 {
+    pub(in crate::proxy) fn recovered(&mut self, now: Time) -> u64 {
         self.probe = None;
         self.lacks = 0;
         let since = match self.health {
@@ -165,6 +174,9 @@ impl Backend {
 
     /// The pause grows by half each time, with a tenth of chance.
     fn next_probe(&mut self, now: Time, jitter: u64) -> Time {
+        if !self.was_reached {
+            return now.after(FIRST_CONTACT_PAUSE);
+        }
         let pause = self.pause.min(self.policy.probe_pause_max);
         self.pause = (pause + pause / 2).min(self.policy.probe_pause_max);
         now.after(pause + jitter % (pause / 10).max(1))
@@ -186,6 +198,23 @@ mod tests {
         down_is_miss: false,
     };
 
+    fn reached(now: Time) -> Backend {
+        Backend { was_reached: true, ..Backend::new("a".into(), 1, POLICY, now) }
+    }
+
+    #[test]
+    fn one_that_was_never_reached_is_tried_again_soon() {
+        let start = Time::from_micros(0);
+        let mut backend = Backend::new("a".into(), 1, POLICY, start);
+        for _ in 0..2 {
+            backend.failed(start, 0);
+        }
+        for at in 1..5 {
+            let now = start.after(at);
+            assert_eq!(backend.probe_failed(now, 0), Some(now.after(FIRST_CONTACT_PAUSE)));
+        }
+    }
+
     fn probe_at(backend: &Backend) -> Time {
         match backend.health {
             Health::Down { probe_at, .. } => probe_at,
@@ -196,7 +225,7 @@ mod tests {
     #[test]
     fn it_is_down_after_failures_in_a_row_only() {
         let start = Time::from_micros(0);
-        let mut backend = Backend::new("a".into(), 1, POLICY, start);
+        let mut backend = reached(start);
         assert!(!backend.failed(start, 0));
         backend.succeeded(1);
         assert!(!backend.failed(start, 0));
@@ -208,7 +237,7 @@ mod tests {
     #[test]
     fn probes_come_ever_more_slowly_and_so_does_a_backend_that_flaps() {
         let mut now = Time::from_micros(0);
-        let mut backend = Backend::new("a".into(), 1, POLICY, now);
+        let mut backend = reached(now);
         backend.failed(now, 0);
         backend.failed(now, 0);
         let mut pauses = vec![probe_at(&backend).since(now)];

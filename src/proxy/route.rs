@@ -1,31 +1,31 @@
-//! A pool: the backends behind one listener, and what maps a key to one of them.
+//! Where a key goes: pools, and what maps keys to their backends.
 
-use super::PoolSetup;
-use super::backend::Backend;
-use super::client::Limits;
+use super::frontend::client::Limits;
+use super::ids::{BackendId, PoolId};
+use super::upstream::backend::Backend;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::base64;
 use crate::memcache::op::Op;
 use crate::placement::{BuildError, Node, Placement, Scheme};
-use std::ops::Range;
+use crate::slab::SlotMap;
 
 /// What becomes of the keys of a backend that is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDown {
+pub(super) enum OnDown {
     /// Their requests fail.
     Fail,
     /// The other backends take them.
     Rehash,
     /// The backends of another pool take them, for so many seconds at most.
     Gutter {
-        /// The index of the pool.
-        pool: usize,
+        /// The pool.
+        pool: PoolId,
         /// The longest expiry there, seconds.
         ttl: u32,
     },
 }
 
-/// A pool.
+/// A pool: the backends behind one listener.
 pub(super) struct Pool {
     /// As the operator named it.
     pub(super) name: String,
@@ -33,8 +33,8 @@ pub(super) struct Pool {
     scheme: Scheme,
     nodes: Vec<Node>,
     pub(super) on_down: OnDown,
-    /// The first of its backends among all; the others follow it.
-    first_backend: usize,
+    /// Its backends, in the order that the placement counts them in.
+    pub(super) members: Vec<BackendId>,
     /// What each of its clients may cost.
     pub(super) client_limits: Limits,
     /// Clients at the same time; 0 for any number.
@@ -43,48 +43,46 @@ pub(super) struct Pool {
     pub(super) clients: usize,
     /// Microseconds until a client that says nothing is closed; 0 for never.
     pub(super) idle_timeout: u64,
+    /// What `stats settings` tells.
+    pub(super) settings: Vec<(String, String)>,
 }
 
 /// Where a key belongs at the moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Route {
-    /// The backend, among all.
-    pub(super) backend: usize,
+    /// The backend.
+    pub(super) backend: BackendId,
     /// Seconds that it may be kept there at most, when that is not its usual place.
     pub(super) ttl: Option<u32>,
 }
 
 impl Pool {
-    pub(super) fn new(setup: PoolSetup, first_backend: usize) -> Result<Self, BuildError> {
-        let PoolSetup {
-            name,
-            scheme,
-            nodes,
-            on_down,
-            client_limits,
-            clients_max,
-            idle_timeout,
-            ..
-        } = setup;
-        let placement = Placement::build(&scheme, &nodes)?;
+    /// A pool whose backends are added next, in the order of `nodes`.
+    pub(super) fn new(
+        name: String,
+        scheme: Scheme,
+        nodes: Vec<Node>,
+        client_limits: Limits,
+    ) -> Result<Self, BuildError> {
         Ok(Self {
             name,
-            placement,
+            placement: Placement::build(&scheme, &nodes)?,
             scheme,
             nodes,
-            on_down,
-            first_backend,
+            on_down: OnDown::Fail,
+            members: Vec::new(),
             client_limits,
-            clients_max,
+            clients_max: 0,
             clients: 0,
-            idle_timeout,
+            idle_timeout: 0,
+            settings: Vec::new(),
         })
     }
 
-    /// The backend of a key, among all backends.
+    /// The backend of a key.
     #[inline]
-    fn backend(&self, key: &[u8]) -> usize {
-        self.first_backend + self.placement.place(key)
+    fn backend(&self, key: &[u8]) -> BackendId {
+        self.members[self.placement.place(key)]
     }
 
     /// What decides where a key belongs.
@@ -92,44 +90,55 @@ impl Pool {
         self.placement.hash(key)
     }
 
-    /// Its backends, among all.
-    pub(super) fn backends(&self) -> Range<usize> {
-        self.first_backend..self.first_backend + self.nodes.len()
-    }
-
     /// Places the keys on the backends that are up; when there is none, where they were.
-    pub(super) fn place_again(&mut self, backends: &[Backend]) {
-        let up: Vec<bool> = backends[self.backends()].iter().map(Backend::is_up).collect();
+    pub(super) fn place_again(&mut self, backends: &SlotMap<BackendId, Backend>) {
+        let up: Vec<bool> = self.members.iter().map(|id| is_up(backends, *id)).collect();
         if let Ok(placement) = Placement::build_live(&self.scheme, &self.nodes, &up) {
             self.placement = placement;
         }
     }
 }
 
+/// Whether a backend is asked.
+pub(super) fn is_up(backends: &SlotMap<BackendId, Backend>, id: BackendId) -> bool {
+    backends.get(id).is_some_and(Backend::is_up)
+}
+
 /// Where a key of this pool belongs at the moment.
 #[inline]
-pub(super) fn route(pools: &[Pool], pool: usize, backends: &[Backend], key: &[u8]) -> Route {
-    let backend = pools[pool].backend(key);
-    if matches!(pools[pool].on_down, OnDown::Gutter { .. }) && !backends[backend].is_up() {
-        return reroute(pools, pool, backends, key);
+pub(super) fn route(
+    pools: &SlotMap<PoolId, Pool>,
+    pool: PoolId,
+    backends: &SlotMap<BackendId, Backend>,
+    key: &[u8],
+) -> Route {
+    let pool = &pools[pool];
+    let backend = pool.backend(key);
+    if matches!(pool.on_down, OnDown::Gutter { .. }) && !is_up(backends, backend) {
+        return follow_gutters(pools, pool, backends, key);
     }
     Route { backend, ttl: None }
 }
 
-/// Follows the gutters until one is up, or there is no further one.
+/// Follows the gutters until a backend is up, or there is no further gutter.
 #[cold]
-fn reroute(pools: &[Pool], mut pool: usize, backends: &[Backend], key: &[u8]) -> Route {
-    let mut route = Route { backend: pools[pool].backend(key), ttl: None };
+fn follow_gutters<'a>(
+    pools: &'a SlotMap<PoolId, Pool>,
+    mut pool: &'a Pool,
+    backends: &SlotMap<BackendId, Backend>,
+    key: &[u8],
+) -> Route {
+    let mut route = Route { backend: pool.backend(key), ttl: None };
     for _ in 0..pools.len() {
-        let OnDown::Gutter { pool: gutter, ttl } = pools[pool].on_down else {
+        let OnDown::Gutter { pool: gutter, ttl } = pool.on_down else {
             break;
         };
-        if backends[route.backend].is_up() {
+        if is_up(backends, route.backend) {
             break;
         }
-        pool = gutter;
+        pool = &pools[gutter];
         let ttl = route.ttl.map_or(ttl, |so_far| ttl.min(so_far));
-        route = Route { backend: pools[pool].backend(key), ttl: Some(ttl) };
+        route = Route { backend: pool.backend(key), ttl: Some(ttl) };
     }
     route
 }
