@@ -165,6 +165,7 @@ fn miss<S>(pending: &Pending, clients: &mut Clients<S>, pool: &mut BufferPool) {
     if let RequestKind::Get(command) | RequestKind::Key(command) = pending.kind {
         clients.counters.miss(command);
     }
+    clients.observe_miss(client);
     let slot = missed(pending.kind, pending.quiet).unwrap_or(Slot::Nothing);
     clients.complete(client, pending.seq, slot, pool);
 }

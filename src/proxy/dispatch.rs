@@ -244,8 +244,9 @@ impl<S> Proxy<S> {
             }
             Admission::Open(link) => {
                 let seq = client.replies.reserve();
-                let pending = Pending::new(id, seq, kind, since, now);
-                client.credit.spend(link.cost_of(request.len));
+                let reply = if kind.is_read() { client.expected_reply(&allowance) } else { 0 };
+                client.credit.spend(request.len + reply);
+                let pending = Pending::new(id, seq, kind, since, now).expecting(reply);
                 let expiry = Expiry { about, ttl, now };
                 send(link, &mut client.input, request, pending, expiry, (scratch, pool));
                 client.record_request(seq, kind);
@@ -309,6 +310,7 @@ impl<S> Proxy<S> {
         };
         let op = &request.op;
         let kind = RequestKind::Key(op.command);
+        let reply = client.expected_reply(&allowance);
         let line = client.input.slice(0..op.forward_end, scratch);
         let mut words = Words::new(line, at);
         // It is the next key that waits; once one has waited too long, the others have, too.
@@ -333,8 +335,9 @@ impl<S> Proxy<S> {
                     break;
                 }
                 Admission::Open(link) => {
-                    let pending = Pending::new(id, client.replies.reserve(), kind, since, now);
-                    client.credit.spend(link.cost_of(key.len()));
+                    let seq = client.replies.reserve();
+                    client.credit.spend(key.len() + reply);
+                    let pending = Pending::new(id, seq, kind, since, now).expecting(reply);
                     let exptime = about.exptime_within(op, ttl, now);
                     link.push_key(op.command, exptime, key, pending, pool);
                     (since, client.waits_since) = (now, None);

@@ -28,8 +28,17 @@ pub const REPLY_WINDOW_MAX: usize = 2 << 20;
 /// asked for, however long.
 pub const REPLY_WINDOW_MIN: usize = 64 << 10;
 
-/// What a value is expected to be before one has come, bytes.
+/// What a value of a client that has had none yet is expected to be at least, bytes, when it is
+/// about the memory that it may take.
 pub const TYPICAL_REPLY_BYTES: usize = 1 << 14;
+
+/// The same when it is about what a link should carry: 50 clients that each ask for their first
+/// values of 900 KB at once then hold it up for 28 ms, and not for 250 ms.
+pub const FIRST_REPLY_BYTES: usize = 4 << 10;
+
+/// Each of so many keys that are not found halves what a link expects for a client that has had no
+/// value yet.
+pub const EARLY_MISSES_MAX: u32 = 2;
 
 /// A value may be so many times longer than those that came lately: so much room is left for it,
 /// lest it had to be asked for again.
@@ -42,6 +51,10 @@ pub const OVERDRAFT: usize = 4;
 /// A value of at most so many bytes, its line counted, is kept even when its client has no room: to
 /// drop it would save nothing.
 pub const SHORT_REPLY_BYTES: usize = 64;
+
+/// While more bytes than this are in use, little is kept for a client that can be asked for again:
+/// 130 clients that never read what they asked then hold 110 MB and not 350 MB.
+pub const REFETCHABLE_BYTES_MAX: usize = 96 << 20;
 
 /// Bytes of replies that can be asked for again which are kept for one client when memory is short.
 pub const REFETCHABLE_BYTES_WHEN_SHORT: usize = 1 << 16;

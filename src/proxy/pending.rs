@@ -27,6 +27,8 @@ pub(super) struct Pending {
     pub(super) kept: u8,
     /// Its bytes on the way to the backend.
     pub(super) len: u32,
+    /// Bytes of the reply, about.
+    pub(super) expected: u32,
     /// When it was its client's next to be forwarded: its deadline counts from then.
     pub(super) since: Time,
     /// When it was written to the connection.
@@ -54,6 +56,7 @@ impl Pending {
             moved: false,
             kept: 0,
             len: 0,
+            expected: 0,
             since,
             sent_at: now,
         }
@@ -73,9 +76,22 @@ impl Pending {
             moved: false,
             kept: 0,
             len: 0,
+            expected: 0,
             since: now,
             sent_at: now,
         }
+    }
+
+    /// The same, with a reply of about so many bytes.
+    #[inline]
+    pub(super) fn expecting(self, bytes: usize) -> Self {
+        Self { expected: u32::try_from(bytes).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// What it takes of the window, bytes.
+    #[inline]
+    pub(super) fn cost(&self) -> usize {
+        self.len as usize + self.expected as usize
     }
 
     /// Whether it has a line of its own.

@@ -27,6 +27,7 @@ use crate::time::Time;
 impl<S> Proxy<S> {
     /// A value was evicted, and now its turn has come.
     pub(super) fn refetch(&mut self, id: ClientId, now: Time) {
+        let allowance = self.clients.allowance;
         let Some(client) = self.clients.get_mut(id) else {
             return;
         };
@@ -34,6 +35,7 @@ impl<S> Proxy<S> {
             return;
         };
         let pending = Pending { quiet, ..Pending::new(id, seq, kind, now, now) };
+        let pending = pending.expecting(client.expected_reply(&allowance));
         let (pool, lane) = (client.pool, client.lane);
         let is_stale = client.has_written_since(seq);
         let Some(backend) = self.backend_of(pool, kind, &kept) else {

@@ -3,7 +3,8 @@
 use super::super::ids::{LinkId, PoolId, ReplySeq};
 use super::super::io::Readiness;
 use super::super::limits::{
-    CLIENT_READ_BYTES, OVERDRAFT, REPLIES_MAX, REPLY_GROWTH_MAX, SHORT_REPLY_BYTES, TRUSTED_BYTES,
+    CLIENT_READ_BYTES, EARLY_MISSES_MAX, FIRST_REPLY_BYTES, OVERDRAFT, REPLIES_MAX,
+    REPLY_GROWTH_MAX, SHORT_REPLY_BYTES, TRUSTED_BYTES, TYPICAL_REPLY_BYTES,
 };
 use super::super::pending::Pending;
 use super::super::request_kind::RequestKind;
@@ -82,6 +83,8 @@ pub struct Client<S> {
     /// Bytes of a value, as those were that came lately for it: the largest, slowly forgotten. 0
     /// before the first one.
     typical: usize,
+    /// Keys that were not found before the first one was.
+    early_misses: u32,
     /// The last request that changes something, if it may still be owed an answer.
     last_write: Option<ReplySeq>,
     /// The last request whose reply may have to be asked for again.
@@ -130,6 +133,7 @@ impl<S> Client<S> {
             bytes_needed: 0,
             limits,
             typical: 0,
+            early_misses: 0,
             last_write: None,
             last_read: None,
             last_evicted: None,
@@ -188,8 +192,31 @@ impl<S> Client<S> {
         self.kept() + self.replies.owed() * longest <= self.limits.memory_max
     }
 
+    /// Bytes of a value. Of a client that has had none, no less than usual is expected.
+    #[inline]
     fn typical(&self, allowance: &Allowance) -> usize {
-        if self.typical == 0 { allowance.typical } else { self.typical }
+        match self.typical {
+            0 => allowance.typical.max(TYPICAL_REPLY_BYTES),
+            typical => typical,
+        }
+    }
+
+    /// What a link should expect in answer to a key, bytes: less with each key that is not found,
+    /// as long as nothing is known of its values.
+    #[inline]
+    pub(in crate::proxy) fn expected_reply(&self, allowance: &Allowance) -> usize {
+        match self.typical {
+            0 => allowance.typical.max(FIRST_REPLY_BYTES) >> self.early_misses,
+            typical => typical,
+        }
+    }
+
+    /// A key was not found.
+    #[inline]
+    pub(super) fn observe_miss(&mut self) {
+        if self.typical == 0 {
+            self.early_misses = (self.early_misses + 1).min(EARLY_MISSES_MAX);
+        }
     }
 
     /// What a reply may be, where they are typically so long, bytes.
@@ -265,9 +292,12 @@ impl<S> Client<S> {
         self.waits_since = Some(since);
     }
 
-    /// A reply was evicted.
+    /// A reply was evicted. Those of several backends are not evicted in their order; it is the
+    /// last one that a write has to wait for.
     pub(in crate::proxy) fn record_eviction(&mut self, seq: ReplySeq) {
-        self.last_evicted = Some(seq);
+        if !self.last_evicted.is_some_and(|last| last.is_after(seq)) {
+            self.last_evicted = Some(seq);
+        }
     }
 
     /// A change that was refused has the next turn, or one behind it.
@@ -284,6 +314,7 @@ impl<S> Client<S> {
     #[inline]
     pub(super) fn observe_value(&mut self, len: usize) {
         self.typical = len.max(self.typical - self.typical / 8);
+        self.early_misses = 0;
     }
 
     /// The socket and the ring to fill from it, when there is something to read and there is no

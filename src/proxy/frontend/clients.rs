@@ -3,8 +3,8 @@
 use super::super::ids::{ClientId, ReplySeq};
 use super::super::io::Fillable;
 use super::super::limits::{
-    QUEUES_KEPT_MIN, REFETCHABLE_BYTES_WHEN_SHORT, REPLY_BUDGET_BYTES, REPLY_WINDOW_MAX,
-    REPLY_WINDOW_MIN, TYPICAL_REPLY_BYTES,
+    QUEUES_KEPT_MIN, REFETCHABLE_BYTES_MAX, REFETCHABLE_BYTES_WHEN_SHORT, REPLY_BUDGET_BYTES,
+    REPLY_WINDOW_MAX, REPLY_WINDOW_MIN,
 };
 use super::super::pending::Pending;
 use super::client::{Allowance, Client};
@@ -44,7 +44,7 @@ impl<S> Clients<S> {
             allowance: Allowance {
                 reply_window: REPLY_WINDOW_MAX,
                 refetchable: usize::MAX,
-                typical: TYPICAL_REPLY_BYTES,
+                typical: 0,
                 is_generous: true,
             },
             spare_queues: Vec::new(),
@@ -93,7 +93,7 @@ impl<S> Clients<S> {
         let share = budget / self.owed.max(1);
         self.allowance.reply_window = share.clamp(REPLY_WINDOW_MIN, REPLY_WINDOW_MAX);
         self.allowance.is_generous = used < memory_max / 4;
-        self.allowance.refetchable = match used > memory_max / 4 * 3 {
+        self.allowance.refetchable = match used > (memory_max / 4 * 3).min(REFETCHABLE_BYTES_MAX) {
             true => REFETCHABLE_BYTES_WHEN_SHORT,
             false => usize::MAX,
         };
@@ -207,6 +207,14 @@ impl<S> Clients<S> {
     pub(in crate::proxy) fn observe_value(&mut self, len: usize) {
         let typical = &mut self.allowance.typical;
         *typical = len.max(*typical - *typical / 64);
+    }
+
+    /// A key that this client asked for was not found.
+    #[inline]
+    pub(in crate::proxy) fn observe_miss(&mut self, id: ClientId) {
+        if let Some(client) = self.table.get_mut(id) {
+            client.observe_miss();
+        }
     }
 
     /// Has it flushed at the end of the tick.

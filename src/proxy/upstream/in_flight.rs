@@ -17,8 +17,8 @@ pub(in crate::proxy) struct InFlight {
     kept: RingBuf,
     /// The most that there were since memory was given back last.
     peak: usize,
-    /// Bytes that the requests have, together.
-    bytes: usize,
+    /// Bytes of the requests, and of the replies that are expected.
+    cost: usize,
     /// How many of them nobody waits for because they are late.
     late: usize,
 }
@@ -34,10 +34,10 @@ impl InFlight {
         self.queue.is_empty()
     }
 
-    /// Bytes of the requests.
+    /// Bytes of the requests, and of the replies that are expected.
     #[inline]
-    pub(in crate::proxy) fn bytes(&self) -> usize {
-        self.bytes
+    pub(in crate::proxy) fn cost(&self) -> usize {
+        self.cost
     }
 
     /// Bytes of memory that it has, used or not.
@@ -74,7 +74,7 @@ impl InFlight {
     /// Adds a request.
     #[inline]
     pub(in crate::proxy) fn push(&mut self, pending: Pending) {
-        self.bytes += pending.len as usize;
+        self.cost += pending.cost();
         self.late += usize::from(pending.is_late());
         self.queue.push_back(pending);
         self.peak = self.peak.max(self.queue.len());
@@ -86,7 +86,7 @@ impl InFlight {
         if let Some(newest) = self.queue.back_mut() {
             newest.last = !goes_on;
             newest.len += more;
-            self.bytes += more as usize;
+            self.cost += more as usize;
         }
     }
 
@@ -97,7 +97,7 @@ impl InFlight {
             if pending.kept > 0 {
                 self.kept.consume(usize::from(pending.kept));
             }
-            self.bytes -= pending.len as usize;
+            self.cost -= pending.cost();
             self.late -= usize::from(pending.is_late());
         }
     }
@@ -183,7 +183,7 @@ impl InFlight {
         for pending in self.queue.drain(first..) {
             let end = at + usize::from(pending.kept);
             let (start, rest) = self.kept.pieces(at..end);
-            self.bytes -= pending.len as usize;
+            self.cost -= pending.cost();
             self.late -= usize::from(pending.is_late());
             taken.push((pending, [start, rest].concat()));
             at = end;
@@ -218,14 +218,14 @@ impl InFlight {
         self.queue = VecDeque::new();
         self.kept.clear();
         self.kept.release_if_empty(pool);
-        (self.bytes, self.late) = (0, 0);
+        (self.cost, self.late) = (0, 0);
     }
 
     /// Asserts its own accounting; for tests, at any moment between two ticks.
     pub(in crate::proxy) fn check(&self) {
-        let bytes: usize = self.queue.iter().map(|it| it.len as usize).sum();
+        let cost: usize = self.queue.iter().map(Pending::cost).sum();
         let kept: usize = self.queue.iter().map(|it| usize::from(it.kept)).sum();
-        assert_eq!(self.bytes, bytes, "bytes in flight");
+        assert_eq!(self.cost, cost, "bytes in flight");
         assert!(kept <= self.kept.len(), "keys are kept: {kept} of {}", self.kept.len());
         assert_eq!(self.late, self.queue.iter().filter(|it| it.is_late()).count(), "late");
         for (older, newer) in self.queue.iter().zip(self.queue.iter().skip(1)) {

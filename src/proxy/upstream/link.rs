@@ -125,14 +125,7 @@ impl<S> Link<S> {
     /// Whether another request may be sent.
     #[inline]
     pub(in crate::proxy) fn has_room(&self) -> bool {
-        let requests = self.in_flight.len();
-        self.window.is_open(requests, self.in_flight.bytes() + requests * self.reply_bytes)
-    }
-
-    /// What a request of `bytes` and its reply are expected to cost, bytes.
-    #[inline]
-    pub(in crate::proxy) fn cost_of(&self, bytes: usize) -> usize {
-        bytes + self.reply_bytes
+        self.window.is_open(self.in_flight.len(), self.in_flight.cost())
     }
 
     /// Whether the value that stands for this key in the input answers the oldest request.

@@ -265,7 +265,12 @@ impl Peer {
 
     /// No question may be open for too long.
     pub(super) fn check_deadline(&self, now: Time, lag: u64) {
-        let timeouts = if self.plan.is_tight() || !self.always_read { 10 } else { 1 };
+        // Keys are asked for in rounds, and each has the timeout for itself.
+        let rounds = match self.asked.front().map(|it| &it.question) {
+            Some(Question::Get(keys)) => 1 + keys.len() as u64 / 2,
+            _ => 1,
+        };
+        let timeouts = if self.plan.is_tight() || !self.always_read { 10 } else { rounds };
         let late = self.waits() && self.reads && now.since(self.since) > timeouts * TIMEOUT + lag;
         assert!(!late, "not answered for {} us: {}", now.since(self.since), self.state());
     }
