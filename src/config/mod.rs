@@ -121,7 +121,7 @@ pub enum OnDown {
     Miss,
     /// The other backends take them, as if it were not in the list.
     Rehash,
-    /// The pool of this index takes them. Its own `on_down` is not this one: there are no chains.
+    /// The pool of this index takes them. That pool has no gutter itself: chains are refused.
     Gutter(usize),
 }
 

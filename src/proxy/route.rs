@@ -114,33 +114,19 @@ pub(super) fn route(
 ) -> Route {
     let pool = &pools[pool];
     let backend = pool.backend(key);
-    if matches!(pool.on_down, OnDown::Gutter { .. }) && !is_up(backends, backend) {
-        return follow_gutters(pools, pool, backends, key);
+    match pool.on_down {
+        OnDown::Gutter { pool: gutter, ttl } if !is_up(backends, backend) => {
+            reroute(&pools[gutter], ttl, key)
+        }
+        OnDown::Fail | OnDown::Rehash | OnDown::Gutter { .. } => Route { backend, ttl: None },
     }
-    Route { backend, ttl: None }
 }
 
-/// Follows the gutters until a backend is up, or there is no further gutter.
+/// Sends a key to the gutter, whether its backend there is up or not: a gutter has no gutter of its
+/// own, the configuration refuses chains.
 #[cold]
-fn follow_gutters<'a>(
-    pools: &'a SlotMap<PoolId, Pool>,
-    mut pool: &'a Pool,
-    backends: &SlotMap<BackendId, Backend>,
-    key: &[u8],
-) -> Route {
-    let mut route = Route { backend: pool.backend(key), ttl: None };
-    for _ in 0..pools.len() {
-        let OnDown::Gutter { pool: gutter, ttl } = pool.on_down else {
-            break;
-        };
-        if is_up(backends, route.backend) {
-            break;
-        }
-        pool = &pools[gutter];
-        let ttl = route.ttl.map_or(ttl, |so_far| ttl.min(so_far));
-        route = Route { backend: pool.backend(key), ttl: Some(ttl) };
-    }
-    route
+fn reroute(gutter: &Pool, ttl: u32, key: &[u8]) -> Route {
+    Route { backend: gutter.backend(key), ttl: Some(ttl) }
 }
 
 /// Calls `with` with what a key is placed by. A key in base64 is placed by what it stands for, so
