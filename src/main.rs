@@ -18,9 +18,10 @@ fn main() -> ExitCode {
         std::env::args_os().skip(1).map(OsString::into_string).collect();
     let arguments = match arguments {
         Ok(arguments) => arguments,
-        // Another key in its place would be told to be elsewhere.
+        // A lossy conversion would look up another key, and --where would name the wrong server.
         Err(wrong) => {
-            let expected = "expected UTF-8; of other keys `stats route KEY` tells where they are";
+            let expected = "expected UTF-8; for a key with other bytes ask a running nodeproxy: \
+                            stats route KEY";
             return fail(EXIT_USAGE, &format!("{wrong:?} is not UTF-8; {expected}"));
         }
     };
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// To standard output; a reader that is gone is no reason to panic.
+/// Writes to standard output. A pipe that was closed is an exit code, not a panic.
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,14 +59,14 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Errors that begin with their place in a file, as editors expect it: nothing stands before it.
+/// Prints errors that begin with FILE:LINE:COLUMN. Editors parse that, so there is no prefix.
 fn fail_at(lines: &[String]) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
     ExitCode::from(EXIT_FAILURE)
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {
-    // Nobody is left to be told when standard error is gone too.
+    // When standard error is closed too, there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "nodeproxy: {why}");
     ExitCode::from(code)
 }

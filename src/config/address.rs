@@ -23,9 +23,9 @@ pub enum Address {
 pub struct Server {
     /// Where it is.
     pub address: Address,
-    /// Its share of the keys, for placements that heed weights; at least 1.
+    /// Its share of the keys, for placements that support weights; at least 1.
     pub weight: u32,
-    /// What stands for it when keys are placed. Without one, its address does.
+    /// The name that placement hashes. Without one it hashes the address.
     pub name: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub enum Listen {
     },
 }
 
-/// What a bare IPv6 address, one without brackets, has after it.
+/// What follows an IPv6 address that has no brackets: its colons make that ambiguous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bare {
     /// `v6:port`, as in the flag `-s`.
@@ -57,20 +57,20 @@ impl Server {
     pub(super) fn parse(text: &str, bare: Bare) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let Some(place) = words.next() else {
-            return Err(format!("{} is no server", quoted(text)));
+            return Err(format!("{} is not a server", quoted(text)));
         };
         let name = words.next().map(String::from);
         if text.contains(char::is_control) {
-            return Err(format!("{} has a control character in it", quoted(text)));
+            return Err(format!("{} contains a control character", quoted(text)));
         }
         if let Some(stray) = words.next() {
-            return Err(format!("{} stands after the server's name", quoted(stray)));
+            return Err(format!("{} is not expected after the server's name", quoted(stray)));
         }
         let (address, weight) = split_weight(place, bare)?;
         let address = match address {
             Split::Path(path) => Address::Unix(path.into()),
             Split::Host(host, port) => match Endpoint::of(host, port)? {
-                Endpoint { port: 0, .. } => return Err("port 0 is none of a server".into()),
+                Endpoint { port: 0, .. } => return Err("port 0 is not valid for a server".into()),
                 endpoint => Address::Tcp(endpoint),
             },
         };
@@ -128,7 +128,7 @@ fn split_weight(text: &str, bare: Bare) -> Result<(Split<'_>, Option<&str>), Str
     }
     if let Some(bracketed) = text.strip_prefix('[') {
         let Some((host, ports)) = bracketed.split_once("]:") else {
-            return Err(format!("{} has no port after its bracket", quoted(text)));
+            return Err(format!("{} has no port after the bracket", quoted(text)));
         };
         check_v6(host)?;
         let (port, weight) = ports.split_once(':').map_or((ports, None), |it| (it.0, Some(it.1)));
@@ -155,7 +155,7 @@ fn check_v6(host: &str) -> Result<(), String> {
     let address = host.split('%').next().unwrap_or_default();
     match address.parse::<Ipv6Addr>() {
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("{} is no IPv6 address", quoted(host))),
+        Err(_) => Err(format!("{} is not an IPv6 address", quoted(host))),
     }
 }
 
@@ -164,7 +164,7 @@ fn parse_weight(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(0) => Err("weight 0 would leave the server without keys".into()),
         Ok(weight) if digits => Ok(weight),
-        _ => Err(format!("weight {} is not a number from 1", quoted(text))),
+        _ => Err(format!("weight {} is not a whole number from 1", quoted(text))),
     }
 }
 
@@ -172,17 +172,17 @@ fn parse_weight(text: &str) -> Result<u32, String> {
 fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 && !text.starts_with('+') => Ok(mode),
-        _ => Err(format!("mode {} is not one of 0 to 0777 in octal", quoted(text))),
+        _ => Err(format!("mode {} is not an octal number from 0 to 0777", quoted(text))),
     }
 }
 
 fn check_path(path: &str) -> Result<&str, String> {
     let len = path.len();
     if len > PATH_BYTES_MAX {
-        return Err(format!("a path of {len} bytes; a socket's may have {PATH_BYTES_MAX}"));
+        return Err(format!("the path has {len} bytes; a unix socket's can have {PATH_BYTES_MAX}"));
     }
     if path.ends_with('/') || path.chars().any(char::is_control) {
-        return Err(format!("{} is no path of a socket", quoted(path)));
+        return Err(format!("{} is not a path for a socket", quoted(path)));
     }
     Ok(path)
 }
@@ -255,29 +255,29 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_server_is_said() {
         for (text, wrong) in [
-            ("", "\"\" is no server"),
+            ("", "\"\" is not a server"),
             ("localhost", "\"localhost\" has no port"),
             ("a:11211:0", "weight 0 would leave the server without keys"),
-            ("a:11211:-1", "weight \"-1\" is not a number from 1"),
-            ("a:11211:+1", "weight \"+1\" is not a number from 1"),
-            ("a:11211:", "weight \"\" is not a number from 1"),
-            ("a:11211:4294967296", "weight \"4294967296\" is not a number from 1"),
-            ("a:70000:1", "port \"70000\" is not one of 1 to 65535"),
-            ("a:0:1", "port 0 is none of a server"),
-            ("a:x:1", "port \"x\" is not one of 1 to 65535"),
+            ("a:11211:-1", "weight \"-1\" is not a whole number from 1"),
+            ("a:11211:+1", "weight \"+1\" is not a whole number from 1"),
+            ("a:11211:", "weight \"\" is not a whole number from 1"),
+            ("a:11211:4294967296", "weight \"4294967296\" is not a whole number from 1"),
+            ("a:70000:1", "port \"70000\" is not a number from 1 to 65535"),
+            ("a:0:1", "port 0 is not valid for a server"),
+            ("a:x:1", "port \"x\" is not a number from 1 to 65535"),
             (":11211:1", "\":11211\" has no host"),
-            ("a:11211:1 b c", "\"c\" stands after the server's name"),
-            ("[::1]", "\"[::1]\" has no port after its bracket"),
-            ("[a]:1", "\"a\" is no IPv6 address"),
-            ("a:b:c:1:1", "\"a:b:c\" is no IPv6 address"),
-            ("::1:11211", "\":\" is no IPv6 address"),
-            ("/run/x:y", "weight \"y\" is not a number from 1"),
-            ("/run/", "\"/run/\" is no path of a socket"),
+            ("a:11211:1 b c", "\"c\" is not expected after the server's name"),
+            ("[::1]", "\"[::1]\" has no port after the bracket"),
+            ("[a]:1", "\"a\" is not an IPv6 address"),
+            ("a:b:c:1:1", "\"a:b:c\" is not an IPv6 address"),
+            ("::1:11211", "\":\" is not an IPv6 address"),
+            ("/run/x:y", "weight \"y\" is not a whole number from 1"),
+            ("/run/", "\"/run/\" is not a path for a socket"),
         ] {
             assert_eq!(shown(text, Bare::PortAndWeight), wrong, "{text}");
         }
         let long = format!("/{}", "x".repeat(107));
-        let wrong = "a path of 108 bytes; a socket's may have 107";
+        let wrong = "the path has 108 bytes; a unix socket's can have 107";
         assert_eq!(shown(&long, Bare::Port), wrong);
     }
 
@@ -295,11 +295,11 @@ mod tests {
             assert_eq!(Listen::parse(text).expect(text).to_string(), expected);
         }
         for (text, wrong) in [
-            ("/run/n.sock 0999", "mode \"0999\" is not one of 0 to 0777 in octal"),
-            ("/run/n.sock 1777", "mode \"1777\" is not one of 0 to 0777 in octal"),
-            ("/run/n.sock +7", "mode \"+7\" is not one of 0 to 0777 in octal"),
+            ("/run/n.sock 0999", "mode \"0999\" is not an octal number from 0 to 0777"),
+            ("/run/n.sock 1777", "mode \"1777\" is not an octal number from 0 to 0777"),
+            ("/run/n.sock +7", "mode \"+7\" is not an octal number from 0 to 0777"),
             ("22121", "\"22121\" has no port"),
-            ("a:70000", "port \"70000\" is not one of 1 to 65535"),
+            ("a:70000", "port \"70000\" is not a number from 1 to 65535"),
         ] {
             assert_eq!(Listen::parse(text).expect_err(text), wrong);
         }

@@ -15,13 +15,13 @@ use std::collections::HashMap;
 /// A pool that is being read.
 pub(super) struct Draft {
     pub(super) pool: PoolConfig,
-    /// The servers, each with its place.
+    /// The servers, each with the place where it is written.
     pub(super) servers: Vec<(At, Server)>,
     pub(super) placement: Option<String>,
     pub(super) options: placement::Options,
     pub(super) on_down: Wanted,
     pub(super) auto_eject_hosts: bool,
-    /// `timeout` was given, as none.
+    /// `timeout` was given as 0 or -1, which is none in twemproxy.
     pub(super) timeout_off: bool,
     /// The keys that were given, and where their values are.
     given: HashMap<String, At>,
@@ -52,17 +52,17 @@ const fn node(
     Key { name, default, expected, read: Read::Node(read) }
 }
 
-/// What a server is in a file.
+/// The syntax of a server in a file.
 const SERVER: &str = "HOST:PORT:WEIGHT [NAME], [IPV6]:PORT:WEIGHT [NAME] or /PATH:WEIGHT [NAME]";
 
-pub(super) const MS: &str = "milliseconds from 1 to 86400000, a day";
+pub(super) const MS: &str = "milliseconds from 1 to 86400000 (a day)";
 const TRUTH: &str = "true or false";
 const TEXT: &str = "a text";
 
 /// The keys of a pool.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key<Draft>] = &[
-    text("listen", "", "HOST:PORT, or /PATH and perhaps its mode, as in /run/n.sock 0770",
+    text("listen", "", "HOST:PORT, or /PATH and an optional mode, such as /run/n.sock 0770",
         |it, text| set(&mut it.pool.listen, Listen::parse(text))),
     node("servers", "", "a list of HOST:PORT:WEIGHT [NAME]", servers),
     text("placement", "", "the name of a placement",
@@ -70,7 +70,7 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     text("hash", "", TEXT, |it, text| set(&mut it.options.hash, Ok(Some(text.into())))),
     text("distribution", "", TEXT,
         |it, text| set(&mut it.options.distribution, Ok(Some(text.into())))),
-    text("hash_tag", "", "two characters, in quotes, as in \"{}\"",
+    text("hash_tag", "", "two characters, in quotes, such as \"{}\"",
         |it, text| set(&mut it.options.hash_tag, Ok(Some(text.into())))),
     text("hash_strip_prefix", "", TEXT,
         |it, text| set(&mut it.options.hash_strip_prefix, Ok(Some(text.into())))),
@@ -92,28 +92,28 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     text("server_failure_limit", "2", "a number from 1", |it, text| {
         set(&mut it.pool.server_failure_limit, number(text, 0..=u32::MAX).map(|it| it.max(1)))
     }),
-    text("server_retry_timeout", "30000", "milliseconds from 100 to 86400000, a day",
+    text("server_retry_timeout", "30000", "milliseconds from 100 to 86400000 (a day)",
         |it, text| set(&mut it.pool.server_retry_timeout, number(text, 0..=TIMEOUT_MS_MAX))),
     node("on_down", "error", ON_DOWN, on_down),
     text("auto_eject_hosts", "false", TRUTH, |it, text| set(&mut it.auto_eject_hosts, truth(text))),
-    text("gutter_ttl", "60", "seconds from 1 to 2592000, 30 days",
+    text("gutter_ttl", "60", "seconds from 1 to 2592000 (30 days)",
         |it, text| set(&mut it.pool.gutter_ttl, number(text, 1..=GUTTER_TTL_MAX))),
     text("on_error", "error", "error or miss", on_error),
     text("backlog", "1024", "a number",
         |it, text| set(&mut it.pool.backlog, number(text, 0..=i32::MAX))),
     text("reuseport", "false", TRUTH, |it, text| set(&mut it.pool.reuseport, truth(text))),
     text("tcpkeepalive", "true", TRUTH, |it, text| set(&mut it.pool.tcpkeepalive, truth(text))),
-    text("client_connections", "0", "a number, or 0 for no limit",
+    text("client_connections", "0", "a number, or 0 (no limit)",
         |it, text| set(&mut it.pool.client_connections, number(text, 0..=usize::MAX))),
-    text("client_idle_timeout", "0", "milliseconds up to 86400000, a day, or 0 for never",
+    text("client_idle_timeout", "0", "milliseconds up to 86400000 (a day), or 0 (never)",
         |it, text| set(&mut it.pool.client_idle_timeout, number(text, 0..=TIMEOUT_MS_MAX))),
-    text("max_value_size", "1m", "a size from 1 to 1g, as in 512k or 4m",
+    text("max_value_size", "1m", "a size from 1 to 1g, such as 512k or 4m",
         |it, text| set(&mut it.pool.value_bytes_max, size(text, 1..=VALUE_BYTES_LIMIT))),
-    text("max_client_memory", "4m", "a size of at least 64k, as in 16m",
+    text("max_client_memory", "4m", "a size of at least 64k, such as 16m",
         |it, text| set(&mut it.pool.client_memory_max, size(text, 1 << 16..=usize::MAX))),
-    text("redis", "false", "false, or no such key", not_redis),
-    text("redis_auth", "", "no such key", no_redis),
-    text("redis_db", "", "no such key", no_redis),
+    text("redis", "false", "false, or a pool without this key", not_redis),
+    text("redis_auth", "", "a pool without this key", no_redis),
+    text("redis_db", "", "a pool without this key", no_redis),
 ];
 
 impl Draft {
@@ -133,7 +133,7 @@ impl Draft {
         self.given.get(key).copied()
     }
 
-    /// What the keys are read into.
+    /// A pool before its keys are read: no value here is a default.
     fn empty(name: &str) -> Self {
         let placement = Scheme::new(placement::DEFAULT, &placement::Options::default());
         let pool = PoolConfig {
@@ -179,7 +179,6 @@ fn milliseconds(text: &str) -> Result<u64, String> {
 
 fn timeout(draft: &mut Draft, text: &str) -> Result<(), String> {
     if text == "0" || text == "-1" {
-        // So twemproxy writes "none".
         draft.timeout_off = true;
         return Ok(());
     }
@@ -215,9 +214,9 @@ fn on_down(draft: &mut Draft, node: &Node, problems: &mut Problems) {
             [Entry { key, node: Node { at, value: Value::Text(pool) }, .. }] if key == "gutter" => {
                 Ok(Wanted::Gutter(*at, pool.clone()))
             }
-            _ => Err(format!("these keys are not known here; expected {ON_DOWN}")),
+            _ => Err(format!("unknown keys; expected {ON_DOWN}")),
         },
-        Value::List(_) => Err(format!("there is a list; expected {ON_DOWN}")),
+        Value::List(_) => Err(format!("the value is a list; expected {ON_DOWN}")),
         Value::Nothing | Value::Refused => return,
     };
     match wanted {
@@ -239,16 +238,16 @@ fn on_down_text(at: At, text: &str) -> Result<Wanted, String> {
 
 fn servers(draft: &mut Draft, node: &Node, problems: &mut Problems) {
     let Value::List(items) = &node.value else {
-        let wrong = format!("this is no list; expected \"- \" and {SERVER}, each on its line");
+        let wrong = format!("this is not a list; expected a line \"- SERVER\" for each: {SERVER}");
         return problems.error(node.at, named(node.at, "servers", &wrong));
     };
     if items.is_empty() {
-        let wrong = "there is no server; expected at least one";
+        let wrong = "the list is empty; expected at least one server";
         problems.error(node.at, named(node.at, "servers", wrong));
     }
     for Node { at, value } in items {
         let (expected, bare) = match at {
-            At::Flag(_) => ("HOST:PORT or /PATH, and :WEIGHT if you like", Bare::Port),
+            At::Flag(_) => ("HOST:PORT or /PATH, with an optional :WEIGHT", Bare::Port),
             At::File { .. } => (SERVER, Bare::PortAndWeight),
         };
         let wrong = match value {
@@ -261,8 +260,8 @@ fn servers(draft: &mut Draft, node: &Node, problems: &mut Problems) {
             },
             Value::Refused => continue,
             Value::Nothing => "there is nothing after the \"-\"".into(),
-            Value::List(_) => "this is a list; in quotes it is an IPv6 address".into(),
-            Value::Map(_) => "there are keys".into(),
+            Value::List(_) => "this is a list; an IPv6 address in brackets needs quotes".into(),
+            Value::Map(_) => "the value has keys of its own".into(),
         };
         problems.error(*at, named(*at, "servers", &format!("{wrong}; expected {expected}")));
     }

@@ -28,13 +28,13 @@ impl Endpoint {
         self.host.parse::<IpAddr>().is_ok()
     }
 
-    /// The same for all spellings: names may be in capitals, IPv6 addresses may be written out.
+    /// In a form that is equal for all spellings of a name or an address, to find duplicates.
     pub(super) fn normal(&self) -> Self {
         let address = self.host.parse::<IpAddr>().map(|address| address.to_string());
         Self { host: address.unwrap_or_else(|_| self.host.to_lowercase()), port: self.port }
     }
 
-    /// The same of a host, in brackets or not, and the text of a port.
+    /// From a host, in brackets or not, and the text of a port. The error says what is wrong.
     pub(super) fn of(host: &str, port: &str) -> Result<Self, String> {
         let host = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(host);
         let wrong = |it: char| it.is_whitespace() || it.is_control() || "[]/,;\"'".contains(it);
@@ -42,11 +42,11 @@ impl Endpoint {
             return Err(format!("\":{port}\" has no host"));
         }
         if let Some(wrong) = host.chars().find(|it| wrong(*it)) {
-            return Err(format!("the host {} has a {wrong:?} in it", quoted(host)));
+            return Err(format!("the host {} contains {wrong:?}", quoted(host)));
         }
         match parse_port(port) {
             Some(port) => Ok(Self { host: host.into(), port }),
-            None => Err(format!("port {} is not one of 1 to 65535", quoted(port))),
+            None => Err(format!("port {} is not a number from 1 to 65535", quoted(port))),
         }
     }
 }
@@ -88,11 +88,11 @@ mod tests {
             ("localhost", "\"localhost\" has no port"),
             (":11211", "\":11211\" has no host"),
             ("[]:1", "\":1\" has no host"),
-            ("a:70000", "port \"70000\" is not one of 1 to 65535"),
-            ("a:+1", "port \"+1\" is not one of 1 to 65535"),
-            ("a:", "port \"\" is not one of 1 to 65535"),
-            ("a b:1", "the host \"a b\" has a ' ' in it"),
-            ("http://a:1", "the host \"http://a\" has a '/' in it"),
+            ("a:70000", "port \"70000\" is not a number from 1 to 65535"),
+            ("a:+1", "port \"+1\" is not a number from 1 to 65535"),
+            ("a:", "port \"\" is not a number from 1 to 65535"),
+            ("a b:1", "the host \"a b\" contains ' '"),
+            ("http://a:1", "the host \"http://a\" contains '/'"),
             ("", "\"\" has no port"),
         ] {
             assert_eq!(Endpoint::parse(text).expect_err(text), wrong);

@@ -1,4 +1,4 @@
-//! A file: pools by their names, and what belongs to the whole process.
+//! A file: pools by their names, and the section `global` for the whole process.
 
 use super::address::Listen;
 use super::draft::{self, Wanted};
@@ -16,7 +16,7 @@ use std::io::{self, Read as _};
 /// Bytes of a file, at most.
 const FILE_BYTES_MAX: usize = 16 << 20;
 
-/// The section that is no pool.
+/// The section for the whole process; all others are pools.
 const GLOBAL: &str = "global";
 
 /// Reads the file of this name. The errors are a line each.
@@ -40,7 +40,7 @@ fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().into()
 }
 
-/// Reads what a file of this name has in it.
+/// Reads a file's content; `name` is what errors call it.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Vec<String>> {
     let mut problems = Problems::new(name);
     let text = match std::str::from_utf8(bytes) {
@@ -51,7 +51,7 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Vec<String>> {
             let line = before.split('\n').count();
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
             let byte = rest.first().copied().unwrap_or_default();
-            let wrong = format!("the byte {byte:#04x} is not UTF-8; expected a text in UTF-8");
+            let wrong = format!("the byte {byte:#04x} is not UTF-8; expected a file in UTF-8");
             problems.error(At::File { line, column }, wrong);
             return Err(problems.into_errors());
         }
@@ -66,7 +66,7 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Vec<String>> {
 fn sections(tree: &Tree, problems: &mut Problems) -> (Global, Vec<ReadPool>) {
     let mut process = Global::default();
     let mut pools = Vec::new();
-    let expected = "expected the name of a pool, a colon, and below it its keys";
+    let expected = "expected POOL: with its keys indented below it";
     let entries = match &tree.root {
         Some(Node { value: Value::Map(entries), .. }) => entries.as_slice(),
         Some(_) if !tree.whole => return (process, pools),
@@ -83,7 +83,7 @@ fn sections(tree: &Tree, problems: &mut Problems) -> (Global, Vec<ReadPool>) {
             Value::Refused => {}
             Value::Map(entries) if name == GLOBAL => {
                 if entries.iter().any(|it| it.key == "listen" || it.key == "servers") {
-                    let wrong = "global is the section of the whole process; expected another \
+                    let wrong = "\"global\" is the section for the whole process; expected another \
                          name for a pool";
                     problems.error(*at, wrong);
                 } else {
@@ -91,7 +91,10 @@ fn sections(tree: &Tree, problems: &mut Problems) -> (Global, Vec<ReadPool>) {
                 }
             }
             Value::Map(_) if name.trim().is_empty() || name.contains(char::is_control) => {
-                let wrong = format!("{} is no name; expected one to read in a log", quoted(name));
+                let wrong = format!(
+                    "{} is not valid as the name of a pool; expected printable characters",
+                    quoted(name)
+                );
                 problems.error(*at, wrong);
             }
             Value::Map(entries) => {
@@ -115,8 +118,8 @@ fn in_a_pool(key: &str) -> Option<&'static str> {
     keys::holds(draft::KEYS, key).then_some("in a pool")
 }
 
-/// Puts the pools together, and checks what they have to do with each other. Unless the file is
-/// `whole`, what is missing is not told.
+/// Puts the pools together, and checks them against each other. A file that is not `whole` ended in
+/// a syntax error: nothing is reported as missing then.
 pub(super) fn assemble(
     source: Source,
     mut global: Global,
@@ -155,8 +158,9 @@ fn check_listens(pools: &[ReadPool], problems: &mut Problems) {
         };
         if let Some(other) = seen.get(&key) {
             let (key, other) = (quoted(&key), quoted(other));
-            let wrong =
-                format!("listen: the pool {other} listens on {key} already; expected another");
+            let wrong = format!(
+                "listen: {key} is already used by the pool {other}; expected another address"
+            );
             problems.error(at, wrong);
         } else {
             seen.insert(key, &pool.name);
@@ -181,12 +185,16 @@ fn join_gutters(pools: &mut [ReadPool], problems: &mut Problems) {
             None => {
                 let known = pools.iter().map(|it| it.pool.name.as_str());
                 let near = problems.suggestion(name, known);
-                format!("there is no pool {shown}; expected one of this file{near}")
+                format!(
+                    "there is no pool {shown}; expected the name of another pool of this file{near}"
+                )
             }
-            Some(index) if *index == of => format!("{shown} is this very pool; expected another"),
+            Some(index) if *index == of => {
+                format!("{shown} is this pool itself; expected the name of another pool")
+            }
             Some(index) if matches!(pools[*index].on_down, Wanted::Gutter(..)) => format!(
-                "the pool {shown} has a gutter itself; expected one whose on_down is error, miss \
-                 or rehash"
+                "the pool {shown} has a gutter too, and gutters cannot be chained; expected a pool \
+                 whose on_down is error, miss or rehash"
             ),
             Some(index) => {
                 pools[of].pool.on_down = OnDown::Gutter(*index);
@@ -197,7 +205,7 @@ fn join_gutters(pools: &mut [ReadPool], problems: &mut Problems) {
     }
 }
 
-/// The whole is no less than any part.
+/// `max_memory` leaves room for at least one client of each pool.
 fn check_memory(global: &mut Global, pools: &[ReadPool], problems: &mut Problems) {
     for ReadPool { pool, memory_at, .. } in pools {
         if global.memory_at.is_none() {
@@ -205,8 +213,7 @@ fn check_memory(global: &mut Global, pools: &[ReadPool], problems: &mut Problems
         } else if pool.client_memory_max > global.memory_max {
             let (client, all) = (pool.client_memory_max, global.memory_max);
             let wrong = format!(
-                "max_client_memory: a client of this pool may have {}, more than max_memory, {}; \
-                 expected less",
+                "max_client_memory: {} is more than max_memory, {}; expected at most that",
                 show_size(client),
                 show_size(all)
             );

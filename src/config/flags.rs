@@ -64,7 +64,7 @@ const FLAGS: &[Flag] = &[
     flag("--on-down", "on_down",
         "the keys of a memcached that is down: error, miss, or rehash to the others", "WHAT"),
     flag("--max-value-size", "max_value_size",
-        "the longest value, as in 512k or 4m; at most 1g", "BYTES"),
+        "the longest value, such as 512k or 4m; at most 1g", "BYTES"),
     flag("--max-client-memory", "max_client_memory", "what one client may hold", "BYTES"),
     flag("--client-connections", "client_connections",
         "clients at the same time; 0 for no limit", "N"),
@@ -93,7 +93,7 @@ pub fn parse(arguments: &[String]) -> Result<Command, Wrong> {
     }
     let (test, whereabouts) = (matches.opt_present("test-conf"), matches.opt_present("where"));
     match (whereabouts, matches.free.first()) {
-        (true, _) if test => return Err(usage("--where and --test-conf do not go together")),
+        (true, _) if test => return Err(usage("--where and --test-conf cannot be used together")),
         (true, None) => return Err(usage("--where needs a key; expected --where KEY ...")),
         (true, Some(_)) => lookup::check(&matches.free).map_err(usage)?,
         (false, None) => {}
@@ -127,8 +127,8 @@ fn brief() -> String {
      \n\
      Usage: nodeproxy -s HOST:PORT[,HOST:PORT...] [flags]     one pool\n       \
      nodeproxy -c FILE [-v]                            pools from a file\n       \
-     nodeproxy -t (-c FILE | -s ...)                   is it right?\n       \
-     nodeproxy --where (-c FILE | -s ...) KEY ...      who has the key?\n\
+     nodeproxy -t (-c FILE | -s ...)                   check it, and tell what it means\n       \
+     nodeproxy --where (-c FILE | -s ...) KEY ...      which memcached has the key\n\
      \n\
      --where prints for each key and pool, with tabs between them: the key, the pool, the\n\
      memcached's name, its address, and the hash of the key."
@@ -185,14 +185,14 @@ fn from_file(name: &str, matches: &Matches) -> Result<Config, Wrong> {
         ["--servers", "--bind", "--port", "--placement", "--reuseport"].into_iter().chain(flags)
     {
         if matches.opt_present(flag.trim_start_matches('-')) {
-            let wrong = format!("{flag} does not go with --config; expected it in the file");
+            let wrong = format!("{flag} cannot be used with --config; expected it in the file");
             return Err(usage(wrong));
         }
     }
     file::load(name).map_err(Wrong::Config)
 }
 
-/// A wrong value is a wrong usage, unless the question was whether the configuration is right.
+/// A wrong value is a usage error, except with `-t`, which reports it as it reports a file's.
 fn from_flags(matches: &Matches, test: bool) -> Result<Config, Wrong> {
     let wrong = |lines: Vec<String>| match lines.into_iter().next() {
         Some(line) if !test => Wrong::Usage(line),
@@ -237,21 +237,23 @@ fn from_flags(matches: &Matches, test: bool) -> Result<Config, Wrong> {
     file::assemble(Source::Flags, global, vec![pool], true, problems).map_err(wrong)
 }
 
-/// What to listen on, and the flag that says so.
+/// The address to listen on, and the flag that it is from.
 fn listen(matches: &Matches) -> Result<(&'static str, String), String> {
     let bind = matches.opt_str("bind").unwrap_or_else(|| "127.0.0.1".into());
     let port = matches.opt_str("port");
     if bind.starts_with('/') {
         return match port {
             None => Ok(("--bind", bind)),
-            Some(_) => Err("--port does not go with the path of a socket; expected one of --bind \
-                 /PATH and --port"
-                .into()),
+            Some(_) => {
+                Err("--port cannot be used with the path of a socket; expected --bind /PATH, or \
+                 --port"
+                    .into())
+            }
         };
     }
     let port = port.unwrap_or_else(|| "11111".into());
     Endpoint::of("host", &port)
-        .map_err(|_| format!("--port: {} is no port; expected 0 to 65535", quoted(&port)))?;
+        .map_err(|_| format!("--port: {} is not a port; expected 0 to 65535", quoted(&port)))?;
     Listen::of(&bind, &port)
         .map(|listen| ("--bind", listen.to_string()))
         .map_err(|wrong| format!("--bind: {wrong}; expected an address as in 127.0.0.1"))

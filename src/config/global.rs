@@ -1,11 +1,11 @@
-//! What belongs to the whole process.
+//! The settings of the whole process.
 
 use super::keys::{self, Key, Read, set};
 use super::problems::{At, Problems};
 use super::units::{number, size};
 use super::yaml::Entry;
 
-/// What belongs to the whole process, while it is read.
+/// The settings of the whole process, while they are read.
 #[derive(Debug)]
 pub(super) struct Global {
     pub(super) memory_max: usize,
@@ -19,7 +19,7 @@ pub(super) const KEYS: &[Key<Global>] = &[
     Key {
         name: "max_memory",
         default: "512m",
-        expected: "a size of at least 1m, as in 512m or 2g",
+        expected: "a size of at least 1m, such as 512m or 2g",
         read: Read::Text(|it, text| set(&mut it.memory_max, size(text, 1 << 20..=usize::MAX))),
     },
     Key {

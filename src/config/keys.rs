@@ -17,11 +17,11 @@ pub(super) struct Key<D: 'static> {
 pub(super) enum Read<D> {
     /// From one value. The error says what is wrong with it.
     Text(fn(&mut D, &str) -> Result<(), String>),
-    /// From whatever stands there. It tells what is wrong itself.
+    /// From a node of any kind. The function reports the errors itself.
     Node(fn(&mut D, &Node, &mut Problems)),
 }
 
-/// Gives everything its default.
+/// Reads the default of every key that has one.
 pub(super) fn apply_defaults<D>(keys: &[Key<D>], into: &mut D) {
     let mut problems = Problems::new("");
     let entry = |key: &Key<D>| Entry {
@@ -57,7 +57,7 @@ pub(super) fn apply<D>(
         };
         let wrong = match (&key.read, &node.value) {
             (_, Value::Refused) => continue,
-            (_, Value::Nothing) => "there is no value".into(),
+            (_, Value::Nothing) => "the value is missing".into(),
             (Read::Node(read), _) => {
                 read(into, node, problems);
                 continue;
@@ -66,15 +66,15 @@ pub(super) fn apply<D>(
                 Ok(()) => continue,
                 Err(wrong) => wrong,
             },
-            (Read::Text(_), Value::List(_)) => "there is a list".into(),
-            (Read::Text(_), Value::Map(_)) => "there are keys".into(),
+            (Read::Text(_), Value::List(_)) => "the value is a list".into(),
+            (Read::Text(_), Value::Map(_)) => "the value has keys of its own".into(),
         };
         let wrong = format!("{wrong}; expected {}", key.expected);
         problems.error(node.at, named(node.at, key.name, &wrong));
     }
 }
 
-/// The error with the key before it, unless it is a flag's: that is named anyway.
+/// The error with the key in front, unless it is a flag's: then the flag is in front already.
 pub(super) fn named(at: At, key: &str, wrong: &str) -> String {
     match at {
         At::Flag(_) => wrong.into(),
@@ -92,7 +92,7 @@ pub(super) fn holds<D>(keys: &[Key<D>], name: &str) -> bool {
     keys.iter().any(|key| key.name == name)
 }
 
-/// For the rows of a table: puts a value in its place, if it is one.
+/// For the rows of a table: stores a value, or passes the error on.
 pub(super) fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
     Ok(())

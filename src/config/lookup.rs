@@ -1,4 +1,4 @@
-//! `--where`: which server has a key?
+//! `--where`: prints which server has a key.
 
 use super::problems::quoted;
 use super::{Config, PoolConfig};
@@ -10,10 +10,14 @@ pub(super) fn check(keys: &[String]) -> Result<(), String> {
     for key in keys {
         let shown = quoted(key);
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
-            return Err(format!("--where: {shown} is no key; expected 1 to {KEY_BYTES_MAX} bytes"));
+            return Err(format!(
+                "--where: {shown} is not a valid key; expected 1 to {KEY_BYTES_MAX} bytes"
+            ));
         }
         if key.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
-            return Err(format!("--where: {shown} is no key; expected no blank in it"));
+            return Err(format!(
+                "--where: {shown} is not a valid key; expected no space or control character in it"
+            ));
         }
     }
     Ok(())

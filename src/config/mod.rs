@@ -35,10 +35,10 @@ pub mod flags;
 use crate::placement::{BuildError, Node, Placement, Scheme};
 use address::{Listen, Server};
 
-/// All of it.
+/// Everything that the operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where it is from.
+    /// Whether it was given by flags or by a file.
     pub source: Source,
     /// The pools, each with a listener of its own; at least one.
     pub pools: Vec<PoolConfig>,
@@ -46,12 +46,12 @@ pub struct Config {
     pub verbosity: usize,
     /// `max_memory`: bytes that all buffers may hold together. No less than one client's.
     pub memory_max: usize,
-    /// What works and may not mean what the operator thinks: a line each, for the log.
+    /// What is valid but probably not what was meant: a line each, for the log.
     pub warnings: Vec<String>,
 }
 
-/// Where a configuration is from. A host name that does not resolve ends a start by flags, where
-/// somebody watches; in a file it is a warning, and is tried again later.
+/// Where a configuration is from. A host name in a flag that does not resolve is an error at start,
+/// since it is probably mistyped; in a file it is a warning, and is looked up again later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The command line.
@@ -67,15 +67,15 @@ pub struct PoolConfig {
     pub name: String,
     /// `listen`: where clients connect.
     pub listen: Listen,
-    /// `servers`: the memcacheds, as they were listed; at least one. Placement counts them so.
+    /// `servers`: the memcacheds, at least one. Their order matters to some placements.
     pub servers: Vec<Server>,
     /// `placement` and its options: what maps keys to servers. [`Self::placement`] does not fail.
     pub scheme: Scheme,
-    /// The pool names no `placement`, so it is what twemproxy would make of it.
+    /// No `placement` was given, so that keys are placed as twemproxy does.
     pub scheme_implied: bool,
     /// `server_connections`: links for each of the servers.
     pub links: usize,
-    /// `timeout`: milliseconds until a request is given up. Never without end.
+    /// `timeout`: milliseconds until a request is given up. There always is a limit.
     pub timeout: u64,
     /// `connect_timeout`: milliseconds until an attempt to connect is given up.
     pub connect_timeout: u64,
@@ -94,21 +94,20 @@ pub struct PoolConfig {
     pub client_idle_timeout: u64,
     /// `server_failure_limit`: failures in a row that make a backend down; at least 1.
     pub server_failure_limit: u32,
-    /// `server_retry_timeout`: milliseconds between two probes of a backend that is down, at most;
-    /// no less than 100.
-    /// An answered probe brings it back, never the mere passing of this time.
+    /// `server_retry_timeout`: the longest pause between two probes of a backend that is down, at
+    /// least 100 milliseconds. The backend comes back when it answers a probe.
     pub server_retry_timeout: u64,
     /// `on_down`, or `auto_eject_hosts`: what becomes of the keys of a backend that is down.
     pub on_down: OnDown,
     /// `gutter_ttl`: seconds that a value may live in the gutter pool, at most.
     pub gutter_ttl: u32,
-    /// `on_error`: what a retrieval that fails is answered.
+    /// `on_error`: the reply to a retrieval that fails.
     pub on_error: OnError,
     /// `max_value_size`: bytes of the longest value.
     pub value_bytes_max: usize,
     /// `max_client_memory`: bytes that the buffers of one client may hold. No less than a value.
     pub client_memory_max: usize,
-    /// What `-t` tells beside the values.
+    /// Remarks that `-t` and the log print about this pool.
     pub notes: Vec<String>,
 }
 
@@ -119,13 +118,13 @@ pub enum OnDown {
     Error,
     /// Retrievals are misses, all else is an error.
     Miss,
-    /// The other backends take them, as if it were not in the list.
+    /// The other backends take them, as if the one that is down were not in the list.
     Rehash,
     /// The pool of this index takes them. That pool has no gutter itself: chains are refused.
     Gutter(usize),
 }
 
-/// What a retrieval that fails is answered.
+/// The reply to a retrieval that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
     /// An error.
@@ -135,7 +134,7 @@ pub enum OnError {
 }
 
 impl OnError {
-    /// As the operator writes it.
+    /// As it is written in a file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -145,7 +144,7 @@ impl OnError {
 }
 
 impl OnDown {
-    /// As the operator writes it. `pools` are those of the configuration.
+    /// As it is written in a file. `pools` are those of the configuration.
     pub fn name(self, pools: &[PoolConfig]) -> String {
         match self {
             Self::Error => "error".into(),

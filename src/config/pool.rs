@@ -9,16 +9,17 @@ use super::{OnDown, PoolConfig};
 use crate::placement::{self, BuildError, Problem, Scheme, SchemeError};
 use std::collections::HashMap;
 
-/// What twemproxy's pools are placed by, and those that name no placement.
+/// The placement of a pool that names none, so that twemproxy's files work unchanged.
 const TWEMPROXY: &str = "twemproxy";
 
-/// Milliseconds of `server_retry_timeout`, at least: what is there to be probed is in trouble.
+/// The smallest `server_retry_timeout`, milliseconds. A server that is probed is in trouble
+/// already, and more frequent probes would add to its load.
 const RETRY_MS_MIN: u64 = 100;
 
-/// A pool as it was read, and what has to be seen together with the other pools.
+/// A pool as it was read, and what can only be checked together with the other pools.
 pub(super) struct ReadPool {
     pub(super) pool: PoolConfig,
-    /// Where it is written what it listens on, unless that is missing.
+    /// Where `listen` is written, unless it is missing.
     pub(super) listen_at: Option<At>,
     pub(super) on_down: Wanted,
     /// Where `max_client_memory` is written, or the pool.
@@ -64,20 +65,24 @@ fn check_timeouts(draft: &mut Draft, problems: &mut Problems) {
     match draft.at("timeout").filter(|_| draft.timeout_off) {
         None => {}
         Some(at @ At::Flag(_)) => {
-            problems.error(at, format!("to wait for ever is not possible; expected {MS}"));
+            problems.error(
+                at,
+                format!("waiting without a timeout (0 or -1) is not supported; expected {MS}"),
+            );
         }
         Some(at @ At::File { .. }) => {
-            let wrong = "timeout: to wait for ever is not possible here";
-            problems.warning(at, format!("{wrong}, so it is {timeout} ms; expected {MS}"));
+            let wrong = "timeout: waiting without a timeout (0 or -1) is not supported";
+            let used = format!("{timeout} ms is used instead");
+            problems.warning(at, format!("{wrong}; {used}; expected {MS}"));
         }
     }
     let retry = &mut draft.pool.server_retry_timeout;
     if *retry < RETRY_MS_MIN {
         *retry = RETRY_MS_MIN;
         if let Some(at) = draft.at("server_retry_timeout") {
-            let wrong = "server_retry_timeout: probes do not come as often";
-            let text = format!("{wrong}, so it is {RETRY_MS_MIN} ms; expected no less");
-            problems.warning(at, text);
+            let used = format!("{RETRY_MS_MIN} ms is used instead");
+            let wrong = format!("server_retry_timeout: too small; {used}; expected at least that");
+            problems.warning(at, wrong);
         }
     }
     if draft.at("connect_timeout").is_none() {
@@ -91,15 +96,15 @@ fn check_memory(draft: &mut Draft, problems: &mut Problems) {
     match given {
         None => *client = (*client).max(*value * 2),
         Some(at) if *client < *value => {
-            let wrong = "this is less than max_value_size; expected room for one value";
+            let wrong = "this is less than max_value_size; expected at least that";
             problems.error(at, named(at, "max_client_memory", wrong));
         }
         Some(_) => {}
     }
 }
 
-/// No server twice. The same address under another name is what twemproxy's users do to let one
-/// machine stand in for another while the keys stay where they are.
+/// No server twice. Two names for one address are only a warning: with twemproxy this is how one
+/// machine takes over for another without moving any keys.
 fn check_servers(servers: &[(At, Server)], problems: &mut Problems) {
     let mut labels: HashMap<String, At> = HashMap::new();
     let mut addresses: HashMap<Address, (At, &Server)> = HashMap::new();
@@ -108,8 +113,8 @@ fn check_servers(servers: &[(At, Server)], problems: &mut Problems) {
         let same_address = addresses.get(&address).copied();
         let twice = |what: &str, other: At| {
             let other = match other {
-                At::Flag(_) => "is listed already".into(),
-                At::File { line, .. } => format!("is on line {line} already"),
+                At::Flag(_) => "is already listed".into(),
+                At::File { line, .. } => format!("is already on line {line}"),
             };
             format!("{} {other}; expected each server once", quoted(what))
         };
@@ -164,11 +169,11 @@ fn choose_placement(draft: &mut Draft, pool_at: At, problems: &mut Problems) {
         }
         Err(BuildError::SameName(one, other)) => {
             let ((_, one), (at, other)) = (&draft.servers[one], &draft.servers[other]);
-            // Otherwise it has been told.
+            // Equal labels have been reported by `check_servers`.
             if one.label() != other.label() {
                 let (one, other) = (quoted(one.label()), quoted(other.label()));
-                let wrong = format!("{other} has the same name as {one} when keys are placed");
-                error(*at, &format!("{wrong}; expected another"));
+                let wrong = format!("{other} and {one} have the same name for this placement");
+                error(*at, &format!("{wrong}; expected another name"));
             }
         }
         Err(
@@ -183,9 +188,8 @@ fn choose_placement(draft: &mut Draft, pool_at: At, problems: &mut Problems) {
 fn name_needed(server: &Server, pattern: &str) -> String {
     let server = quoted(server.label());
     format!(
-        "{server} needs the name that the old client gave it, since this placement hashes the \
-         address that the host's name had when that client started; expected {pattern} after the \
-         weight"
+        "{server} needs a name, since this placement hashes the IP address to which the old client \
+         resolved the host; expected {pattern} after the weight"
     )
 }
 
@@ -207,28 +211,27 @@ fn choose_on_down(draft: &mut Draft, problems: &mut Problems) {
     if let (Some(asked), Some(eject)) = (draft.at("on_down"), draft.at("auto_eject_hosts"))
         && !matches!(draft.on_down, Wanted::Plain(OnDown::Rehash))
     {
-        let wrong = "auto_eject_hosts: true means on_down: rehash, but on_down is something else; \
+        let wrong = "auto_eject_hosts: true means on_down: rehash, which contradicts on_down; \
              expected one of the two";
         problems.error(asked.max(eject), wrong);
     }
     draft.on_down = Wanted::Plain(OnDown::Rehash);
 }
 
-/// What is not wrong, and good to know for those who come from twemproxy.
+/// What differs from twemproxy, for its users. Nothing of it is wrong.
 fn notes(draft: &Draft) -> Vec<String> {
     let Draft { pool, .. } = draft;
     if !pool.scheme_implied {
         return Vec::new();
     }
     let mut notes = vec![format!(
-        "keys are placed as by twemproxy, since the pool names no placement; for a new pool, \
+        "keys are placed as twemproxy does, since the pool has no placement; for a new pool, \
          placement: {} spreads them better",
         placement::DEFAULT
     )];
     if draft.at("timeout").is_none() {
         let timeout = pool.timeout;
-        let note =
-            format!("without timeout twemproxy waits for ever; nodeproxy waits {timeout} ms");
+        let note = format!("timeout is {timeout} ms by default; twemproxy has none by default");
         notes.push(note);
     }
     if pool.client_connections > 0 {
@@ -236,14 +239,14 @@ fn notes(draft: &Draft) -> Vec<String> {
         notes.push(format!("client_connections: {limit} is a limit here; twemproxy ignores it"));
     }
     if draft.auto_eject_hosts {
-        let note = "auto_eject_hosts: an answered probe brings a server back, not the mere passing \
-             of server_retry_timeout";
+        let note = "auto_eject_hosts: a server comes back when it answers a probe, not when \
+             server_retry_timeout has passed";
         notes.push(note.into());
     }
     notes
 }
 
-/// The error of a placement, with what might have been meant.
+/// The error of a placement, with a suggestion if the value looks like a typing error.
 fn scheme_error(at: At, error: &SchemeError, implied: bool, problems: &Problems) -> String {
     let option = error.option;
     let text = match &error.problem {
@@ -252,13 +255,13 @@ fn scheme_error(at: At, error: &SchemeError, implied: bool, problems: &Problems)
             format!("{} is unknown; expected one of {}{near}", quoted(value), known.join(", "))
         }
         Problem::NotTaken(scheme) if implied => format!(
-            "a pool without placement has {scheme}'s, which takes no {option}; expected a \
-             placement that does, or no {option}"
+            "placement {scheme} (the one of a pool that names none) has no option {option}; \
+             expected another placement, or a pool without this key"
         ),
         Problem::NotTaken(scheme) => {
-            format!("placement {scheme} takes no {option}; expected no such key")
+            format!("placement {scheme} has no option {option}; expected a pool without this key")
         }
-        Problem::Malformed(form) => format!("this has another form; expected {form}"),
+        Problem::Malformed(form) => format!("the value is malformed; expected {form}"),
     };
     named(at, option, &text)
 }

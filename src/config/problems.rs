@@ -2,13 +2,13 @@
 
 use std::fmt::Display;
 
-/// Lines that are told of one configuration, at most: a file with more errors is something else.
+/// The most errors that are reported: a file with more is not a configuration file.
 const LINES_MAX: usize = 1000;
 
-/// Characters of a text that an error repeats, at most.
+/// The most characters of a value that an error repeats.
 const QUOTED_MAX: usize = 60;
 
-/// Names that are compared with one that is unknown, at most.
+/// The most names that are compared with an unknown one, to suggest a similar one.
 const KNOWN_MAX: usize = 1000;
 
 /// Where something was written.
@@ -31,7 +31,7 @@ pub(super) struct Problems {
     /// The name of the file.
     source: String,
     errors: Vec<(At, String)>,
-    /// Errors that are not told any more, only counted.
+    /// Errors beyond `LINES_MAX`, which are only counted.
     more: usize,
     warnings: Vec<(At, String)>,
 }
@@ -50,8 +50,8 @@ impl Problems {
         }
     }
 
-    /// "; did you mean ...?" when one of those that are known is nearly this. Looking for it takes
-    /// its time, so it ends when there are too many errors to be told.
+    /// "; did you mean ...?" if a known name is similar. Comparing takes time, so nothing is
+    /// suggested once there are more errors than are reported.
     pub(super) fn suggestion<'a>(
         &self,
         text: &str,
@@ -66,7 +66,7 @@ impl Problems {
         }
     }
 
-    /// Something that works, and may not mean what the operator thinks.
+    /// Something that is valid but probably not what was meant.
     pub(super) fn warning(&mut self, at: At, text: impl Into<String>) {
         self.warnings.push((at, text.into()));
     }
@@ -110,7 +110,7 @@ pub(super) fn quoted(text: impl Display) -> String {
     }
 }
 
-/// The nearest of those that are known, if it is near enough to be meant.
+/// The most similar of the known names, if it is similar enough.
 fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let text: String = text.to_lowercase().replace('-', "_");
     let text: Vec<char> = text.chars().take(QUOTED_MAX).collect();
@@ -122,7 +122,7 @@ fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     (distance <= 1 + it.len().min(text.len()) / 4).then_some(it)
 }
 
-/// How many characters have to be added, removed, replaced, or swapped with their neighbour.
+/// The edit distance: characters to add, remove, replace, or swap with their neighbour.
 fn distance(one: &[char], other: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=other.len()).collect();

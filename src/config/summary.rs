@@ -1,11 +1,11 @@
-//! `-t`: what a configuration means, in full.
+//! `-t`: prints every setting that is in force.
 
 use super::units::show_size;
 use super::{Config, PoolConfig, Source};
 use crate::placement::Placement;
 use std::fmt::{Display, Write};
 
-/// Keys that are placed to tell how many of all each server gets.
+/// Keys that are placed to estimate each server's share.
 const SAMPLE: usize = 20_000;
 
 /// The whole summary.
@@ -41,7 +41,7 @@ fn pool_text(text: &mut String, pool: &PoolConfig, pools: &[PoolConfig]) {
     row(text, "max_value_size", show_size(pool.value_bytes_max));
     row(text, "max_client_memory", show_size(pool.client_memory_max));
     match pool.client_connections {
-        0 => row(text, "client_connections", "as many as there are descriptors"),
+        0 => row(text, "client_connections", "limited by the open files only"),
         limit => row(text, "client_connections", limit),
     }
     match pool.client_idle_timeout {
@@ -51,7 +51,7 @@ fn pool_text(text: &mut String, pool: &PoolConfig, pools: &[PoolConfig]) {
     row(text, "backlog", pool.backlog);
     row(text, "reuseport", pool.reuseport);
     row(text, "tcpkeepalive", pool.tcpkeepalive);
-    line(text, format_args!("  servers, and the part of the keys that each gets:"));
+    line(text, format_args!("  servers, and the share of the keys that each gets:"));
     let shares = shares(pool);
     for (index, server) in pool.servers.iter().enumerate() {
         let name = server.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -64,7 +64,7 @@ fn pool_text(text: &mut String, pool: &PoolConfig, pools: &[PoolConfig]) {
     }
 }
 
-/// The part of the keys that each server gets.
+/// Each server's share of the keys.
 fn shares(pool: &PoolConfig) -> Vec<f64> {
     let Ok(placement) = pool.placement() else {
         return Vec::new();
@@ -76,7 +76,7 @@ fn shares(pool: &PoolConfig) -> Vec<f64> {
     counts.into_iter().map(|count| f64::from(count) / SAMPLE as f64).collect()
 }
 
-/// Where a key goes that looks like many do.
+/// Places a key of a common form.
 fn place(placement: &Placement, index: usize) -> usize {
     let number = index.wrapping_mul(2_654_435_761) % 100_000_000;
     placement.place(format!("user:{number:08}:profile").as_bytes())

@@ -20,12 +20,12 @@ pub(super) struct Node {
 /// What a node is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Nothing stands there.
+    /// There is no value.
     Nothing,
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
-    /// Something that has been told to be wrong.
+    /// Something that an error has been reported for.
     Refused,
 }
 
@@ -42,11 +42,11 @@ pub(super) struct Entry {
 pub(super) struct Tree {
     /// None where there is nothing but comments.
     pub(super) root: Option<Node>,
-    /// Whether it could be read to its end; if not, the tree ends where that was told.
+    /// Whether it could be read to its end; if not, the tree ends at the syntax error.
     pub(super) whole: bool,
 }
 
-/// Reads a file. What is not taken is told, and left out of the tree.
+/// Reads a file. YAML that is not supported is reported, and left out of the tree.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
     let options = granit_parser::options! {
         flow_nesting_limit: DEPTH_MAX,
@@ -92,7 +92,7 @@ enum Awaited {
     Key,
     /// The value of this key.
     Value(At, String),
-    /// The value of a key that has been told to be wrong.
+    /// The value of a key that an error has been reported for.
     Ignored,
 }
 
@@ -111,7 +111,7 @@ impl Builder<'_> {
                 Ok((Event::DocumentStart(..), span)) => {
                     documents += 1;
                     if documents > 1 {
-                        let wrong = "a second document begins here; expected one in a file";
+                        let wrong = "a second YAML document begins here; expected one in a file";
                         self.problems.error(at(&span), wrong);
                         return false;
                     }
@@ -131,8 +131,7 @@ impl Builder<'_> {
         let at = at(span);
         if event.tag().is_some() || event.anchor_id().is_some_and(|id| id != 0) {
             let what = if event.tag().is_some() { "a tag (!)" } else { "an anchor (&)" };
-            self.problems
-                .error(at, format!("{what}, which is not taken here; expected a plain value"));
+            self.problems.error(at, format!("{what} is not supported; expected a plain value"));
         }
         match event {
             Event::Scalar(text, ..) => {
@@ -149,7 +148,7 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                let wrong = "an alias (*), which is not taken here; expected the value itself";
+                let wrong = "an alias (*) is not supported; expected the value itself";
                 self.problems.error(at, wrong);
                 self.add(Node { at, value: Value::Refused });
             }
@@ -163,7 +162,7 @@ impl Builder<'_> {
         }
         if span.start.line() != span.end.line() {
             let wrong = format!(
-                "{} goes on over several lines; expected a value on one line, and \"- \" or \
+                "{} spans several lines; expected a value on one line, and \"- \" or \
                  \"KEY: \" before each",
                 quoted(text.trim_end())
             );
@@ -184,7 +183,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Ends it where the file broke off. If nothing was in it yet, it cannot be judged.
+    /// Ends it at a syntax error. If it is empty, nothing may be reported as missing from it.
     fn break_off(&mut self) {
         match self.open.last() {
             Some(Open { at, kind }) if kind.is_empty() => {
@@ -220,12 +219,12 @@ fn take_key(node: Node, lines: &mut HashMap<String, usize>, problems: &mut Probl
         Value::Text(key) => key,
         Value::Refused => return Awaited::Ignored,
         Value::Nothing | Value::List(_) | Value::Map(_) => {
-            problems.error(at, "this is no key; expected KEY: VALUE");
+            problems.error(at, "this is not a key; expected KEY: VALUE");
             return Awaited::Ignored;
         }
     };
     if let Some(line) = lines.get(&key) {
-        let wrong = format!("{} is on line {line} already; expected it once", quoted(&key));
+        let wrong = format!("{} is already on line {line}; expected it once", quoted(&key));
         problems.error(at, wrong);
         return Awaited::Ignored;
     }
@@ -239,7 +238,7 @@ fn at(span: &Span) -> At {
     At::File { line: span.start.line(), column: span.start.col() + 1 }
 }
 
-/// Tells where the text ceases to be YAML.
+/// Reports a syntax error.
 fn tell(error: &ScanError, text: &str, problems: &mut Problems) {
     if is_about_tabs(error.kind()) {
         // The parser stops at the first; the operator has to replace them all.
@@ -283,29 +282,30 @@ fn why(kind: &ErrorKind) -> String {
     use ErrorKind as Kind;
     match kind {
         Kind::RecursionLimitExceeded => {
-            format!("more than {DEPTH_MAX} levels within each other; expected POOL: {{KEY: VALUE}}")
+            format!("more than {DEPTH_MAX} levels of nesting; expected POOL: {{KEY: VALUE}}")
         }
-        Kind::MappingValueNotAllowed => "a \": \" where no value may stand; expected one \
-             KEY: VALUE on a line, below the keys beside it, and quotes around a value with \": \""
+        Kind::MappingValueNotAllowed => "\": \" is not allowed here; expected one KEY: VALUE on a \
+             line, indented like the others, and quotes around a value with \": \""
             .into(),
         Kind::ExpectedBlockMappingKey | Kind::InvalidIndentation => {
-            "this is not in line with the keys above it; expected KEY: VALUE below them".into()
+            "this is not indented like the keys above it; expected KEY: VALUE in line with them"
+                .into()
         }
-        Kind::ExpectedBlockSequenceEntry => "this is no item of the list above it; expected \
-             \"- \" below the others, and quotes around what begins with [ or {"
+        Kind::ExpectedBlockSequenceEntry => "this is not an item of the list above it; expected \
+             \"- \" in line with the others, and quotes around a value that begins with [ or {"
             .into(),
         Kind::SimpleKeyExpected => "a key without a value; expected KEY: VALUE".into(),
         Kind::UnclosedQuotedScalar | Kind::InvalidQuotedScalarIndent => {
-            "a quote that was opened before is not closed; expected it closed on its line".into()
+            "a quote is not closed; expected it closed on the same line".into()
         }
         Kind::InvalidTrailingSingleQuotedScalar | Kind::InvalidTrailingDoubleQuotedScalar => {
             "text after the closing quote; expected the end of the line".into()
         }
         Kind::UnclosedFlowCollection { open } => {
-            format!("this {open:?} is not closed; expected its end, or quotes around it")
+            format!("this {open:?} is not closed; expected its end, or quotes around the value")
         }
         Kind::UnexpectedCharacter { character } => {
-            format!("{character:?} cannot begin a value; expected quotes around it")
+            format!("a value cannot begin with {character:?}; expected quotes around it")
         }
         other => format!("this is not YAML: {other}; expected KEY: VALUE"),
     }

@@ -37,7 +37,7 @@ fn each_error_has_its_place_and_says_what_is_expected() {
 #[test]
 fn bytes_that_are_no_text() {
     let errors = |bytes: &[u8]| file::parse("f", bytes).expect_err("no text");
-    let expected = "is not UTF-8; expected a text in UTF-8";
+    let expected = "is not UTF-8; expected a file in UTF-8";
     assert_eq!(errors(b"a:\n  \xc3\xa9: \xff\n"), [format!("f:2:6: the byte 0xff {expected}")]);
     assert_eq!(errors(b"\xff\xfea\0:\0"), [format!("f:1:1: the byte 0xff {expected}")]);
     assert_eq!(errors(b"a: \xc3"), [format!("f:1:4: the byte 0xc3 {expected}")]);
@@ -54,8 +54,8 @@ fn what_is_only_strange_is_a_warning() {
     assert_eq!(
         config(text).warnings,
         [
-            "f:3:12: timeout: to wait for ever is not possible here, so it is 1000 ms; expected \
-             milliseconds from 1 to 86400000, a day",
+            "f:3:12: timeout: waiting without a timeout (0 or -1) is not supported; 1000 ms is \
+             used instead; expected milliseconds from 1 to 86400000 (a day)",
             "f:5:26: \"two\" has the same address as \"one\"",
             "f:5:26: weight 2 has no effect with placement jump",
         ]

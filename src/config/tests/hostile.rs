@@ -78,7 +78,7 @@ fn a_megabyte_of_anything() {
 fn brackets_are_refused_where_they_become_too_many() {
     for bracket in ["[", "{"] {
         let errors = refused(bracket, bracket.repeat(MEGABYTE).as_bytes());
-        let expected = "more than 16 levels within each other; expected POOL: {KEY: VALUE}";
+        let expected = "more than 16 levels of nesting; expected POOL: {KEY: VALUE}";
         assert_eq!(errors, [format!("f:1:17: {expected}")]);
     }
 }

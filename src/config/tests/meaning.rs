@@ -74,7 +74,7 @@ fn a_file_of_twemproxys_works_as_it_is() {
     assert!(alpha.scheme_implied);
     assert_eq!((alpha.on_down, alpha.server_retry_timeout), (OnDown::Rehash, 2000));
     assert_eq!((alpha.timeout, alpha.server_failure_limit), (1000, 1));
-    assert!(alpha.notes.iter().any(|it| it.contains("without timeout twemproxy waits for ever")));
+    assert!(alpha.notes.iter().any(|it| it.contains("twemproxy has none by default")));
     assert_eq!((gamma.timeout, gamma.connect_timeout, gamma.backlog), (400, 400, 1024));
     assert!(gamma.preconnect && gamma.tcpkeepalive && !omega.tcpkeepalive);
     assert_eq!(omega.listen.to_string(), "/tmp/gamma 0666");
