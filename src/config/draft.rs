@@ -251,13 +251,19 @@ fn servers(draft: &mut Draft, node: &Node, problems: &mut Problems) {
             At::File { .. } => (SERVER, Bare::PortAndWeight),
         };
         let wrong = match value {
-            Value::Text(text) => match Server::parse(text, bare) {
-                Ok(server) => {
-                    draft.servers.push((*at, server));
+            Value::Text(text) => {
+                if let Some(wrong) = two_in_one(*at, text) {
+                    problems.error(*at, wrong);
                     continue;
                 }
-                Err(wrong) => wrong,
-            },
+                match Server::parse(text, bare) {
+                    Ok(server) => {
+                        draft.servers.push((*at, server));
+                        continue;
+                    }
+                    Err(wrong) => wrong,
+                }
+            }
             Value::Refused => continue,
             Value::Nothing => "there is nothing after the \"-\"".into(),
             Value::List(_) => "this is a list; an IPv6 address in brackets needs quotes".into(),
@@ -265,4 +271,18 @@ fn servers(draft: &mut Draft, node: &Node, problems: &mut Problems) {
         };
         problems.error(*at, named(*at, "servers", &format!("{wrong}; expected {expected}")));
     }
+}
+
+/// What is wrong with `-s 'a:1 b:2'`: a comma was meant, and without one `b:2` would be the name of
+/// `a:1`. A file is not asked: there each server has its own line, and an address as a name is how
+/// one machine takes over for another.
+fn two_in_one(at: At, text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let first = words.next().filter(|_| matches!(at, At::Flag(_)))?;
+    let second = words.find(|word| Server::parse(word, Bare::Port).is_ok())?;
+    let meant = quoted(format!("{first},{second}"));
+    Some(format!(
+        "{} has a space between two addresses; expected a comma, as in {meant}",
+        quoted(text)
+    ))
 }

@@ -109,6 +109,29 @@ fn a_wrong_flag_is_named() {
     }
 }
 
+fn parsed_servers(list: &str) -> Result<Command, Wrong> {
+    parse(&["-s".into(), list.into()])
+}
+
+#[test]
+fn a_space_where_a_comma_was_meant_is_an_error() {
+    for (list, shown, meant) in [
+        ("a:1 b:2", "a:1 b:2", "a:1,b:2"),
+        ("c:1,a:1:5 [::1]:2:3,d:1", "a:1:5 [::1]:2:3", "a:1:5,[::1]:2:3"),
+        ("a:1\t/run/m", "a:1\\t/run/m", "a:1,/run/m"),
+        ("a:1 b:2 c:3", "a:1 b:2 c:3", "a:1,b:2"),
+    ] {
+        let expected = format!(
+            "--servers: \"{shown}\" has a space between two addresses; expected a comma, as in \
+             \"{meant}\""
+        );
+        assert_eq!(parsed_servers(list), Err(Wrong::Usage(expected)));
+    }
+    let Ok(Command::Run(config)) = parsed_servers("a:1 one, b:1") else { panic!("a name") };
+    let labels: Vec<_> = config.pools[0].servers.iter().map(Server::label).collect();
+    assert_eq!(labels, ["one", "b:1"]);
+}
+
 #[test]
 fn a_key_that_cannot_be_is_no_question() {
     let long = "k".repeat(251);

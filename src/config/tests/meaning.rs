@@ -188,6 +188,7 @@ fn two_names_may_share_an_address() {
     let warnings = |servers| config(&with("").replace("[s:1]", servers)).warnings;
     let expected = "has the same address as";
     assert_eq!(warnings("[s:1:1 one, s:1:1 two]"), [format!("f:3:24: \"two\" {expected} \"one\"")]);
+    assert_eq!(warnings("[s:1:1 t:1, s:2]"), Vec::<String>::new());
     assert_eq!(warnings("[s:1, s:1:1 two]"), [format!("f:3:18: \"two\" {expected} \"s:1\"")]);
 }
 
