@@ -4,7 +4,6 @@ use super::endpoint::Endpoint;
 use super::problems::quoted;
 use crate::placement::Node;
 use std::fmt;
-use std::net::Ipv6Addr;
 
 /// Bytes of the path of a unix socket, at most: Linux has room for one more, the NUL.
 const PATH_BYTES_MAX: usize = 107;
@@ -96,7 +95,10 @@ impl Listen {
     /// `HOST:PORT`, or `/PATH [MODE]`. The error says what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if !text.starts_with('/') {
-            return Endpoint::parse(text).map(Self::Tcp);
+            return match text.rsplit_once(':') {
+                Some((host, port)) => Self::of(host, port),
+                None => Endpoint::parse(text).map(Self::Tcp),
+            };
         }
         // From the right, as twemproxy does.
         let (path, mode) = match text.rsplit_once(' ') {
@@ -106,8 +108,15 @@ impl Listen {
         Ok(Self::Unix { path: check_path(path)?.into(), mode })
     }
 
-    /// Of a host, in brackets or not, and the text of a port.
+    /// From a host, in brackets or not, and the text of a port. The error says what is wrong.
     pub(super) fn of(host: &str, port: &str) -> Result<Self, String> {
+        if host == "*" {
+            return Err(
+                "\"*\" is not an address; 0.0.0.0 is every IPv4 address of this host, [::] \
+                 every address"
+                    .into(),
+            );
+        }
         Endpoint::of(host, port).map(Self::Tcp)
     }
 }
@@ -130,7 +139,7 @@ fn split_weight(text: &str, bare: Bare) -> Result<(Split<'_>, Option<&str>), Str
         let Some((host, ports)) = bracketed.split_once("]:") else {
             return Err(format!("{} has no port after the bracket", quoted(text)));
         };
-        check_v6(host)?;
+        Endpoint::check_v6(host)?;
         let (port, weight) = ports.split_once(':').map_or((ports, None), |it| (it.0, Some(it.1)));
         return Ok((Split::Host(host, port), weight));
     }
@@ -144,19 +153,7 @@ fn split_weight(text: &str, bare: Bare) -> Result<(Split<'_>, Option<&str>), Str
         }
         _ => (before, last, None),
     };
-    if host.contains(':') {
-        check_v6(host)?;
-    }
     Ok((Split::Host(host, port), weight))
-}
-
-/// An IPv6 address, with a zone or without.
-fn check_v6(host: &str) -> Result<(), String> {
-    let address = host.split('%').next().unwrap_or_default();
-    match address.parse::<Ipv6Addr>() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!("{} is not an IPv6 address", quoted(host))),
-    }
 }
 
 fn parse_weight(text: &str) -> Result<u32, String> {
@@ -300,6 +297,12 @@ mod tests {
             ("/run/n.sock +7", "mode \"+7\" is not an octal number from 0 to 0777"),
             ("22121", "\"22121\" has no port"),
             ("a:70000", "port \"70000\" is not a number from 1 to 65535"),
+            ("a:b:1", "\"a:b\" is not an IPv6 address"),
+            (
+                "*:1",
+                "\"*\" is not an address; 0.0.0.0 is every IPv4 address of this host, [::] every \
+                 address",
+            ),
         ] {
             assert_eq!(Listen::parse(text).expect_err(text), wrong);
         }

@@ -2,7 +2,7 @@
 
 use super::problems::quoted;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A host and a port; not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,8 +14,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// `host:port`, or `[v6]:port`. Split from the right, so a bare IPv6 address works too. Port 0,
-    /// which takes a free one, only makes sense to listen on. The error says what is wrong.
+    /// `host:port`, or `[v6]:port`. Split from the right, so a bare IPv6 address works too. The error
+    /// says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.rsplit_once(':') {
             Some((host, port)) => Self::of(host, port),
@@ -34,15 +34,27 @@ impl Endpoint {
         Self { host: address.unwrap_or_else(|_| self.host.to_lowercase()), port: self.port }
     }
 
+    /// Whether this is an IPv6 address, with a zone or without.
+    pub(super) fn check_v6(host: &str) -> Result<(), String> {
+        let address = host.split('%').next().unwrap_or_default();
+        match address.parse::<Ipv6Addr>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("{} is not an IPv6 address", quoted(host))),
+        }
+    }
+
     /// From a host, in brackets or not, and the text of a port. The error says what is wrong.
     pub(super) fn of(host: &str, port: &str) -> Result<Self, String> {
         let host = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(host);
-        let wrong = |it: char| it.is_whitespace() || it.is_control() || "[]/,;\"'".contains(it);
+        let wrong = |it: char| it.is_whitespace() || it.is_control() || "[]/,;\"'*".contains(it);
         if host.is_empty() {
             return Err(format!("\":{port}\" has no host"));
         }
         if let Some(wrong) = host.chars().find(|it| wrong(*it)) {
             return Err(format!("the host {} contains {wrong:?}", quoted(host)));
+        }
+        if host.contains(':') {
+            Self::check_v6(host)?;
         }
         match parse_port(port) {
             Some(port) => Ok(Self { host: host.into(), port }),
@@ -51,7 +63,7 @@ impl Endpoint {
     }
 }
 
-/// A port, 0 included.
+/// A port; 0, which takes a free one, only makes sense to listen on.
 fn parse_port(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
@@ -94,6 +106,8 @@ mod tests {
             ("a b:1", "the host \"a b\" contains ' '"),
             ("http://a:1", "the host \"http://a\" contains '/'"),
             ("", "\"\" has no port"),
+            ("a:1:2", "\"a:1\" is not an IPv6 address"),
+            ("*:1", "the host \"*\" contains '*'"),
         ] {
             assert_eq!(Endpoint::parse(text).expect_err(text), wrong);
         }

@@ -254,9 +254,15 @@ fn listen(matches: &Matches) -> Result<(&'static str, String), String> {
     let port = port.unwrap_or_else(|| "11111".into());
     Endpoint::of("host", &port)
         .map_err(|_| format!("--port: {} is not a port; expected 0 to 65535", quoted(&port)))?;
+    if let Some((host, port)) = bind.rsplit_once(':').filter(|_| Endpoint::parse(&bind).is_ok())
+        && Endpoint::check_v6(&bind).is_err()
+    {
+        let meant = format!("expected --bind {host} --port {port}");
+        return Err(format!("--bind: {} has a port; {meant}", quoted(&bind)));
+    }
     Listen::of(&bind, &port)
         .map(|listen| ("--bind", listen.to_string()))
-        .map_err(|wrong| format!("--bind: {wrong}; expected an address as in 127.0.0.1"))
+        .map_err(|wrong| format!("--bind: {wrong}; expected an address, such as 127.0.0.1"))
 }
 
 fn dashed(flag: &str) -> String {

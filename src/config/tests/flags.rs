@@ -76,6 +76,17 @@ fn a_wrong_flag_is_named() {
         ("-s a:1 -p 70000", "--port: \"70000\" is not a port; expected 0 to 65535"),
         ("-s a:1 -p x", "--port: \"x\" is not a port"),
         ("-s a:1 -b a,b", "--bind: the host \"a,b\" contains ','"),
+        (
+            "-s a:1 -b 127.0.0.1:22099",
+            "--bind: \"127.0.0.1:22099\" has a port; expected --bind 127.0.0.1 --port 22099",
+        ),
+        (
+            "-s a:1 -b [::1]:80 -p 0",
+            "--bind: \"[::1]:80\" has a port; expected --bind [::1] --port 80",
+        ),
+        ("-s a:1 -b a:b:c", "--bind: \"a:b:c\" is not an IPv6 address; expected an address"),
+        ("-s a:1 -b *", "--bind: \"*\" is not an address; 0.0.0.0 is every IPv4 address"),
+        ("-s *:1", "--servers: the host \"*\" contains '*'; expected HOST:PORT or /PATH"),
         ("-s a:1 -b /run/n -p 1", "--port cannot be used with the path of a socket"),
         ("-s a:1 -n 0", "--connnum: \"0\" is out of range; expected a number from 1 to 1000"),
         ("-s a:1 --timeout 0", "--timeout: waiting without a timeout (0 or -1) is not supported"),
