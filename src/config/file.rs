@@ -1,9 +1,9 @@
 //! A file: pools by their names, and the section `global` for the whole process.
 
-use super::address::Listen;
 use super::draft::{self, Wanted};
 use super::global::Global;
 use super::keys;
+use super::listens;
 use super::pool::{self, ReadPool};
 use super::problems::{At, Problems, quoted};
 use super::units::show_size;
@@ -127,7 +127,7 @@ pub(super) fn assemble(
     whole: bool,
     mut problems: Problems,
 ) -> Result<Config, Vec<String>> {
-    check_listens(&pools, &mut problems);
+    listens::check(&pools, &mut problems);
     if whole {
         join_gutters(&mut pools, &mut problems);
     }
@@ -142,30 +142,6 @@ pub(super) fn assemble(
         memory_max: global.memory_max,
         warnings: problems.into_warnings(),
     })
-}
-
-/// No two pools listen on the same address.
-fn check_listens(pools: &[ReadPool], problems: &mut Problems) {
-    let mut seen: HashMap<String, &str> = HashMap::new();
-    for ReadPool { pool, listen_at, .. } in pools {
-        let Some(at) = *listen_at else {
-            continue;
-        };
-        let key = match &pool.listen {
-            Listen::Tcp(endpoint) if endpoint.port == 0 => continue,
-            Listen::Tcp(endpoint) => endpoint.normal().to_string(),
-            Listen::Unix { path, .. } => path.clone(),
-        };
-        if let Some(other) = seen.get(&key) {
-            let (key, other) = (quoted(&key), quoted(other));
-            let wrong = format!(
-                "listen: {key} is already used by the pool {other}; expected another address"
-            );
-            problems.error(at, wrong);
-        } else {
-            seen.insert(key, &pool.name);
-        }
-    }
 }
 
 /// Finds the gutter pools by their names.

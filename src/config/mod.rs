@@ -25,6 +25,8 @@ mod draft;
 
 mod pool;
 
+mod listens;
+
 pub mod file;
 
 mod lookup;

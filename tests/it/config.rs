@@ -180,6 +180,31 @@ b: {}
     );
 }
 
+/// What `-t` accepts can start: a port on all addresses and on one, if both pools share it.
+#[test]
+fn pools_that_overlap_start_if_they_share_the_port() {
+    let port = ports::reserve();
+    let pool = |name: &str, host: &str, more: &str| {
+        format!("{name}: {{listen: \"{host}:{port}\", servers: [127.0.0.1:1]{more}}}\n")
+    };
+    let shared = ", reuseport: true";
+    let both = pool("a", "127.0.0.1", shared) + &pool("b", "0.0.0.0", shared);
+    let file = File::new(both);
+    printed(&["-t", "-c", file.path()]);
+    let process = run(&["-c", file.path()]);
+    let listening = |host: &'static str| {
+        let line = format!("listening on {host}:{port}");
+        process.find_in_log(move |log| log.contains(&line).then_some(()))
+    };
+    assert!(listening("127.0.0.1").is_some() && listening("0.0.0.0").is_some());
+    let one = pool("a", "127.0.0.1", shared) + &pool("b", "0.0.0.0", "");
+    let expected = format!(
+        "2:13: listen: \"0.0.0.0:{port}\" overlaps with \"127.0.0.1:{port}\" of the pool \"a\"; \
+         expected another port, or reuseport: true in both pools"
+    );
+    refused(File::new(one).path(), &[&expected]);
+}
+
 #[test]
 fn flags_do_not_go_with_a_file() {
     for flags in [&["-p", "1"][..], &["-s", "a:1"], &["--placement", "jump"], &["--reuseport"]] {

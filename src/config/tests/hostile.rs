@@ -94,6 +94,9 @@ fn a_megabyte_of_wrong_keys_pools_and_servers() {
     let gutters =
         |i| format!("p{i}: {{listen: \"a:0\", servers: [\"a:1\"], on_down: {{gutter: q{i}}}}}\n");
     refused("gutters", lines(&gutters, 60).as_bytes());
+    let listens =
+        |i| format!("p{i}: {{listen: \"127.0.{}.{}:1\", servers: [a:1]}}\n", i / 256, i % 256);
+    refused("listens", (lines(&listens, 50) + "x: {listen: 0.0.0.0:1, servers: []}").as_bytes());
     let servers = lines(&|i| format!("  - s{i}:0:1\n"), 14);
     refused("servers", format!("a:\n  listen: l:1\n  servers:\n{servers}").as_bytes());
     let same = lines(&|_| "  - s:1:1\n".into(), 10);

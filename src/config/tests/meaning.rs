@@ -198,6 +198,27 @@ fn pools_may_share_port_0() {
     assert_eq!(config(text).pools.len(), 2);
 }
 
+/// What the kernel takes beside each other, in either order.
+#[test]
+fn pools_may_share_a_port_where_they_do_not_overlap() {
+    for (one, other, lines) in [
+        ("127.0.0.1:1", "127.0.0.2:1", ""),
+        ("127.0.0.1:1", "[::1]:1", ""),
+        ("0.0.0.0:1", "[::1]:1", ""),
+        ("0.0.0.0:1", "127.0.0.1:2", ""),
+        ("0.0.0.0:1", "127.0.0.1:1", ", reuseport: true"),
+        ("[::]:1", "0.0.0.0:1", ", reuseport: true"),
+        // A name is looked up at start.
+        ("0.0.0.0:1", "localhost:1", ""),
+    ] {
+        let pool =
+            |name: &str, at: &str| format!("{name}: {{listen: \"{at}\", servers: [s:1]{lines}}}\n");
+        for (one, other) in [(one, other), (other, one)] {
+            assert_eq!(config(&(pool("a", one) + &pool("b", other))).pools.len(), 2);
+        }
+    }
+}
+
 #[test]
 fn the_rest_of_the_keys() {
     let text = with(
