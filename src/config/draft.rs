@@ -205,18 +205,22 @@ fn no_redis(_: &mut Draft, _: &str) -> Result<(), String> {
 const ON_DOWN: &str = "error, miss, rehash or {gutter: POOL}";
 
 fn on_down(draft: &mut Draft, node: &Node, problems: &mut Problems) {
+    let expected = match node.at {
+        At::Flag(_) => "error, miss or rehash",
+        At::File { .. } => ON_DOWN,
+    };
     let wanted = match &node.value {
         Value::Text(text) => on_down_text(node.at, text).map_err(|wrong| {
             let near = problems.suggestion(text, ["error", "miss", "rehash"]);
-            format!("{wrong}; expected {ON_DOWN}{near}")
+            format!("{wrong}; expected {expected}{near}")
         }),
         Value::Map(entries) => match entries.as_slice() {
             [Entry { key, node: Node { at, value: Value::Text(pool) }, .. }] if key == "gutter" => {
                 Ok(Wanted::Gutter(*at, pool.clone()))
             }
-            _ => Err(format!("unknown keys; expected {ON_DOWN}")),
+            _ => Err(format!("unknown keys; expected {expected}")),
         },
-        Value::List(_) => Err(format!("the value is a list; expected {ON_DOWN}")),
+        Value::List(_) => Err(format!("the value is a list; expected {expected}")),
         Value::Nothing | Value::Refused => return,
     };
     match wanted {
@@ -226,11 +230,15 @@ fn on_down(draft: &mut Draft, node: &Node, problems: &mut Problems) {
 }
 
 fn on_down_text(at: At, text: &str) -> Result<Wanted, String> {
-    match (text, text.strip_prefix("gutter:").map(str::trim)) {
+    let gutter = text.strip_prefix("gutter").filter(|it| it.is_empty() || it.starts_with(':'));
+    match (text, gutter.map(|it| it.trim_start_matches(':').trim())) {
+        (_, Some(_)) if matches!(at, At::Flag(_)) => {
+            Err("a gutter is another pool, which only a file has (--config)".into())
+        }
         ("error", _) => Ok(Wanted::Plain(OnDown::Error)),
         ("miss", _) => Ok(Wanted::Plain(OnDown::Miss)),
         ("rehash", _) => Ok(Wanted::Plain(OnDown::Rehash)),
-        ("gutter", _) | (_, Some("")) => Err("gutter needs the name of a pool".into()),
+        (_, Some("")) => Err("gutter needs the name of a pool".into()),
         (_, Some(pool)) => Ok(Wanted::Gutter(at, pool.into())),
         (_, None) => Err(format!("{} is unknown", quoted(text))),
     }

@@ -183,17 +183,28 @@ fn join_gutters(pools: &mut [ReadPool], problems: &mut Problems) {
 
 /// `max_memory` leaves room for at least one client of each pool.
 fn check_memory(global: &mut Global, pools: &[ReadPool], problems: &mut Problems) {
-    for ReadPool { pool, memory_at, .. } in pools {
-        if global.memory_at.is_none() {
-            global.memory_max = global.memory_max.max(pool.client_memory_max.saturating_mul(2));
-        } else if pool.client_memory_max > global.memory_max {
-            let (client, all) = (pool.client_memory_max, global.memory_max);
-            let wrong = format!(
-                "max_client_memory: {} is more than max_memory, {}; expected at most that",
-                show_size(client),
-                show_size(all)
-            );
-            problems.error(*memory_at, wrong);
-        }
+    let Some(at) = global.memory_at else {
+        let clients = pools.iter().map(|it| it.pool.client_memory_max.saturating_mul(2));
+        global.memory_max = clients.fold(global.memory_max, usize::max);
+        return;
+    };
+    let all = show_size(global.memory_max);
+    let larger = || pools.iter().filter(|it| it.pool.client_memory_max > global.memory_max);
+    for (it, at) in larger().filter_map(|it| Some((it, it.memory_at?))) {
+        let client = show_size(it.pool.client_memory_max);
+        let of_all = keys::shown(at, "max_memory");
+        let wrong = format!("{client} is more than {of_all}, {all}; expected at most that");
+        problems.error(at, keys::named(at, "max_client_memory", &wrong));
+    }
+    // By default a client's share depends on the values, so what is too small is what was written.
+    let by_default = larger().filter(|it| it.memory_at.is_none());
+    if let Some(most) = by_default.map(|it| it.pool.client_memory_max).max() {
+        let client = show_size(most);
+        let of_one = keys::shown(at, "max_client_memory");
+        let wrong = format!(
+            "{all} is less than one client may hold, {client}; expected at least {client}, or a \
+             smaller {of_one}"
+        );
+        problems.error(at, keys::named(at, "max_memory", &wrong));
     }
 }

@@ -82,6 +82,14 @@ pub(super) fn named(at: At, key: &str, wrong: &str) -> String {
     }
 }
 
+/// What the operator calls this key where `at` is: on a command line it is a flag.
+pub(super) fn shown(at: At, key: &str) -> String {
+    match at {
+        At::Flag(_) => format!("--{}", key.replace('_', "-")),
+        At::File { .. } => key.into(),
+    }
+}
+
 /// Where the value of this key is, if it is given.
 pub(super) fn at(entries: &[Entry], key: &str) -> Option<At> {
     entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.at)

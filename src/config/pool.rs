@@ -22,8 +22,8 @@ pub(super) struct ReadPool {
     /// Where `listen` is written, unless it is missing.
     pub(super) listen_at: Option<At>,
     pub(super) on_down: Wanted,
-    /// Where `max_client_memory` is written, or the pool.
-    pub(super) memory_at: At,
+    /// Where `max_client_memory` is written, unless it is the default.
+    pub(super) memory_at: Option<At>,
 }
 
 /// Reads a pool. `whole` says whether all of its keys are there, or the file broke off.
@@ -54,7 +54,7 @@ pub(super) fn read(
     draft.pool.notes = notes(&draft);
     ReadPool {
         listen_at: draft.at("listen"),
-        memory_at: draft.at("max_client_memory").unwrap_or(at),
+        memory_at: draft.at("max_client_memory"),
         pool: draft.pool,
         on_down: draft.on_down,
     }
@@ -249,6 +249,10 @@ fn notes(draft: &Draft) -> Vec<String> {
 /// The error of a placement, with a suggestion if the value looks like a typing error.
 fn scheme_error(at: At, error: &SchemeError, implied: bool, problems: &Problems) -> String {
     let option = error.option;
+    let without = match at {
+        At::Flag(flag) => format!("another --placement, or no {flag}"),
+        At::File { .. } => "a pool without this key".into(),
+    };
     let text = match &error.problem {
         Problem::Unknown { value, known } => {
             let near = problems.suggestion(value, known.iter().copied());
@@ -259,7 +263,7 @@ fn scheme_error(at: At, error: &SchemeError, implied: bool, problems: &Problems)
              expected another placement, or a pool without this key"
         ),
         Problem::NotTaken(scheme) => {
-            format!("placement {scheme} has no option {option}; expected a pool without this key")
+            format!("placement {scheme} has no option {option}; expected {without}")
         }
         Problem::Malformed(form) => format!("the value is malformed; expected {form}"),
     };

@@ -92,12 +92,34 @@ fn a_wrong_flag_is_named() {
         ("-s a:1 --timeout 0", "--timeout: waiting without a timeout (0 or -1) is not supported"),
         ("-s a:1 --timeout -5", "--timeout: \"-5\" is not a number"),
         ("-s a:1 --on-error never", "--on-error: \"never\" is unknown; expected error or miss"),
-        ("-s a:1 --on-down gutter:b", "--on-down: there is no pool \"b\""),
+        (
+            "-s a:1 --on-down gutter",
+            "--on-down: a gutter is another pool, which only a file has (--config); expected \
+             error, miss or rehash",
+        ),
+        ("-s a:1 --on-down gutter:b", "--on-down: a gutter is another pool, which only a file"),
+        (
+            "-s a:1 --on-down never",
+            "--on-down: \"never\" is unknown; expected error, miss or rehash",
+        ),
         ("-s a:1 --max-value-size 2g", "--max-value-size: \"2g\" is out of range"),
         ("-s a:1 --max-value-size m", "--max-value-size: \"m\" is not a size"),
         ("-s a:1 --max-memory 1", "--max-memory: \"1\" is out of range"),
+        (
+            "-s a:1 --max-memory 1m",
+            "--max-memory: 1m is less than one client may hold, 4m; expected at least 4m, or a \
+             smaller --max-client-memory",
+        ),
+        (
+            "-s a:1 --max-memory 1m --max-client-memory 2m",
+            "--max-client-memory: 2m is more than --max-memory, 1m; expected at most that",
+        ),
         ("-s a:1 --placement ketma", "--placement: \"ketma\" is unknown; expected one of ketama,"),
-        ("-s a:1 --hash md5", "--hash: placement ketama has no option hash"),
+        (
+            "-s a:1 --hash md5",
+            "--hash: placement ketama has no option hash; expected another --placement, or no \
+             --hash",
+        ),
         ("-s a:1 -x", "unknown flag -x"),
         ("-s a:1 --placemint k", "unknown flag --placemint"),
         ("-s a:1 -p", "-p needs a value"),
