@@ -14,8 +14,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// `host:port`, or `[v6]:port`. Split from the right, so a bare IPv6 address works too. The error
-    /// says what is wrong.
+    /// `host:port`, or `[v6]:port`. Split from the right, so a bare IPv6 address works too. The
+    /// error says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.rsplit_once(':') {
             Some((host, port)) => Self::of(host, port),

@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::global::{self, Global};
 use super::problems::{At, Problems, quoted};
 use super::yaml::{Entry, Node, Value};
-use super::{Config, Source, file, lookup, pool, summary};
+use super::{Config, Source, descriptors, file, lookup, pool, summary};
 use crate::placement::{self, Scheme};
 use getopts::{Matches, Options};
 
@@ -109,6 +109,8 @@ pub fn parse(arguments: &[String]) -> Result<Command, Wrong> {
         None => from_flags(&matches, test)?,
     };
     config.verbosity = config.verbosity.max(matches.opt_count("verbose"));
+    descriptors::check(&mut config, descriptors::limit())
+        .map_err(|line| if test { Wrong::Config(vec![line]) } else { Wrong::Usage(line) })?;
     Ok(if test {
         Command::Print(summary::text(&config))
     } else if whereabouts {

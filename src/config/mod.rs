@@ -27,6 +27,8 @@ mod pool;
 
 mod listens;
 
+pub mod descriptors;
+
 pub mod file;
 
 mod lookup;

@@ -44,6 +44,8 @@ impl fmt::Display for Close {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Hangup => "connection closed by peer",
+            // Only connecting to a unix socket fails so, and "entity" says nothing of a path.
+            Self::Error(ErrorKind::NotFound) => "there is no socket at this path",
             Self::Error(kind) => return kind.fmt(f),
             Self::NoDescriptor => "no descriptor is left (ulimit -n)",
             Self::Unresolved => "host name does not resolve",

@@ -6,6 +6,7 @@ use super::names::{Names, look_up};
 use super::target::Target;
 use super::{Mio, Reactor, Source};
 use crate::config::address::{Address, Listen, Server};
+use crate::config::descriptors::Descriptors;
 use crate::config::endpoint::Endpoint;
 use crate::config::{self, Config, OnDown, OnError, PoolConfig};
 use crate::driver::Driver;
@@ -19,18 +20,9 @@ use rlimit::Resource;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// Descriptors that are neither clients nor links: standard streams, epoll, signals, and some to
-/// spare.
-const DESCRIPTORS_RESERVED: usize = 16;
-
-/// Links may take so many quarters of the descriptors; the rest is for clients.
-const LINKS_QUARTERS: usize = 3;
-
-/// With less room for clients the proxy does not start.
-const CLIENTS_MIN: usize = 8;
 
 /// Looking names up ends here, and whatever is left is looked up when the proxy runs: where the DNS
 /// does not answer, the system waits for ten seconds or more for each.
@@ -47,7 +39,10 @@ impl Reactor {
         let descriptors = raise_descriptors();
         let poll = Poll::new().map_err(|error| failed("epoll", &error))?;
         let signals = watch_signals(&poll).map_err(|error| failed("signals", &error))?;
-        let plan = DescriptorPlan::new(config, descriptors)?;
+        let plan = Descriptors::plan(&config.pools, descriptors).map_err(StartError)?;
+        if let Some(fewer) = plan.fewer_links(&config.pools, descriptors) {
+            warn!("{fewer}");
+        }
         let setups = config.pools.iter().map(|pool| setup(config, pool, &plan)).collect();
         let targets = targets(config)?;
         let names = names(&poll, &targets).map_err(|error| failed("names", &error))?;
@@ -93,47 +88,7 @@ fn announce(config: &Config) {
     }
 }
 
-/// How the descriptors are divided: links keep a reserve that clients cannot take, and the other
-/// way round.
-struct DescriptorPlan {
-    /// Links to each backend, at most.
-    links_max: usize,
-    /// Clients at the same time.
-    clients: usize,
-}
-
-impl DescriptorPlan {
-    fn new(config: &Config, descriptors: usize) -> Result<Self, StartError> {
-        let servers: usize = config.pools.iter().map(|pool| pool.servers.len()).sum();
-        let wanted: usize = config.pools.iter().map(|pool| pool.links * pool.servers.len()).sum();
-        let fixed = DESCRIPTORS_RESERVED + config.pools.len();
-        // Beside its links a server may have one that asks whether it is well.
-        let room = (descriptors / 4 * LINKS_QUARTERS).saturating_sub(fixed + servers);
-        let most = config.pools.iter().map(|pool| pool.links).max().unwrap_or(1);
-        let links = |links_max: usize| -> usize {
-            config.pools.iter().map(|pool| pool.links.min(links_max) * pool.servers.len()).sum()
-        };
-        let links_max = (1..=most).rev().find(|links_max| links(*links_max) <= room).unwrap_or(1);
-        let taken = fixed + servers + links(links_max);
-        let needed = taken + CLIENTS_MIN;
-        if needed > descriptors {
-            let expected = "raise it (ulimit -n, LimitNOFILE)";
-            return Err(StartError(format!(
-                "{servers} servers need {needed} open files, and the limit is {descriptors}; \
-                 {expected}"
-            )));
-        }
-        if links_max < most {
-            warn!(
-                "{wanted} connections to {servers} servers were asked for, and the limit of open \
-                 files is {descriptors}: at most {links_max} are opened to each server"
-            );
-        }
-        Ok(Self { links_max, clients: descriptors - taken })
-    }
-}
-
-fn setup(config: &Config, pool: &PoolConfig, plan: &DescriptorPlan) -> PoolSetup {
+fn setup(config: &Config, pool: &PoolConfig, plan: &Descriptors) -> PoolSetup {
     PoolSetup {
         name: pool.name.clone(),
         backends: pool.servers.iter().map(Server::label).collect(),
@@ -211,11 +166,8 @@ fn listen(
     let (mut socket, path) = match &settings.listen {
         Listen::Tcp(endpoint) => (listen_on_port(endpoint, settings)?, None),
         Listen::Unix { path, mode } => {
-            let socket = listen_unix(path, *mode, settings.backlog).map_err(|error| {
-                StartError(format!(
-                    "cannot listen on {path}: {error}; expected a path that is free"
-                ))
-            })?;
+            let socket = listen_unix(path, *mode, settings.backlog)
+                .map_err(|error| not_listening(path, &error))?;
             info!("listening on {path}");
             (Acceptor::Unix(socket), Some(path.clone()))
         }
@@ -227,6 +179,18 @@ fn listen(
     };
     registered.map_err(|error| failed("epoll", &error))?;
     Ok(Listener { socket, path, pool, ready: true })
+}
+
+/// The system says of a folder that is missing what it says of a missing file.
+fn not_listening(path: &str, error: &io::Error) -> StartError {
+    let folder = Path::new(path).parent().filter(|folder| !folder.exists());
+    StartError(match folder {
+        Some(folder) => format!(
+            "cannot listen on {path}: the folder {} is missing; expected one that exists",
+            folder.display()
+        ),
+        None => format!("cannot listen on {path}: {error}; expected a path that is free"),
+    })
 }
 
 fn listen_on_port(at: &Endpoint, settings: &PoolConfig) -> Result<Acceptor, StartError> {

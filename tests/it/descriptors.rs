@@ -2,8 +2,9 @@
 
 use crate::harness::bytes::{hit, set};
 use crate::harness::client::Client;
+use crate::harness::file::File;
 use crate::harness::memcached::Memcached;
-use crate::harness::nodeproxy::Nodeproxy;
+use crate::harness::nodeproxy::{Nodeproxy, pool, shell};
 use crate::harness::wait::eventually;
 use std::fs;
 use std::thread;
@@ -27,6 +28,27 @@ fn crowd(proxy: &Nodeproxy) -> (Vec<Client>, Vec<Client>) {
         }
     }
     (served, waiting)
+}
+
+#[test]
+fn more_clients_than_descriptors_are_refused_of_flags_and_told_of_a_file() {
+    let told = "1000 is more than the 45 for which the limit of open files, 64, has room; \
+                expected at most that, or a higher limit";
+    let limited = |arguments: &[&str]| {
+        let mut command = shell("ulimit -n 64");
+        command.args(arguments).output().expect("nodeproxy starts")
+    };
+    let flags = ["-s", "127.0.0.1:1", "-p", "0", "--client-connections"];
+    let refused = limited(&[&flags[..], &["1000"]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    let errors = String::from_utf8(refused.stderr).expect("text");
+    assert!(errors.contains(&format!("--client-connections: {told}")), "{errors}");
+    assert_eq!(limited(&[&["-t"], &flags[..], &["45"]].concat()).status.code(), Some(0));
+    let file = File::new(pool("a", &[([127, 0, 0, 1], 1).into()], &["client_connections: 1000"]));
+    let warned = limited(&["-t", "-c", file.path()]);
+    assert_eq!(warned.status.code(), Some(0));
+    let text = String::from_utf8(warned.stdout).expect("text");
+    assert!(text.contains(&format!("warning: pool a: client_connections: {told}")), "{text}");
 }
 
 #[test]

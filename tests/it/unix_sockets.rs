@@ -112,6 +112,22 @@ fn what_is_in_use_or_no_socket_is_left_alone() {
 }
 
 #[test]
+fn a_path_that_is_missing_is_told_as_that() {
+    let folder = Folder::new();
+    let (server, inside) = (folder.path("server"), folder.path("no/front"));
+    let mut process = run(&["-s", &server, "-b", &inside]);
+    assert_eq!(process.exit_status().code(), Some(1), "{}", process.log());
+    let told = format!(
+        "cannot listen on {inside}: the folder {} is missing; expected one that exists",
+        folder.path("no")
+    );
+    assert!(process.log().contains(&told), "{}", process.log());
+    let process = run(&["-s", &server, "-b", &folder.path("front")]);
+    let missing = |log: &str| log.contains("there is no socket at this path").then_some(());
+    assert!(process.find_in_log(missing).is_some(), "{}", process.log());
+}
+
+#[test]
 fn a_start_does_not_hang_at_a_socket_whose_queue_is_full() {
     let folder = Folder::new();
     let path = folder.path("full");

@@ -64,6 +64,18 @@ fn the_defaults_are_safe() {
     assert_eq!((config.memory_max, pool.client_memory_max), (512 << 20, 4 << 20));
 }
 
+/// It is wrong, and one line begins with this.
+#[track_caller]
+fn refused(line: &str, beginning: &str) {
+    match parsed(line) {
+        Err(Wrong::Usage(text)) => {
+            assert!(text.starts_with(beginning), "{line}: {text}");
+            assert!(!text.contains('\n'));
+        }
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
 #[test]
 fn a_wrong_flag_is_named() {
     for (line, named) in [
@@ -88,6 +100,25 @@ fn a_wrong_flag_is_named() {
         ("-s a:1 -b *", "--bind: \"*\" is not an address; 0.0.0.0 is every IPv4 address"),
         ("-s *:1", "--servers: the host \"*\" contains '*'; expected HOST:PORT or /PATH"),
         ("-s a:1 -b /run/n -p 1", "--port cannot be used with the path of a socket"),
+        ("-s a:1 -x", "unknown flag -x"),
+        ("-s a:1 --placemint k", "unknown flag --placemint"),
+        ("-s a:1 -p", "-p needs a value"),
+        ("-s a:1 -p 1 -p 2", "--port is given twice"),
+        ("-s a:1 extra", "\"extra\" is not a flag"),
+        ("-c f -p 1", "--port cannot be used with --config"),
+        ("-c f -s a:1", "--servers cannot be used with --config"),
+        ("-c f --max-memory 1g", "--max-memory cannot be used with --config"),
+        ("-c f --reuseport", "--reuseport cannot be used with --config"),
+        ("-s a:1 --where", "--where needs a key"),
+        ("-s a:1 --where -t k", "--where and --test-conf cannot be used together"),
+    ] {
+        refused(line, named);
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_flag() {
+    for (line, named) in [
         ("-s a:1 -n 0", "--connnum: \"0\" is out of range; expected a number from 1 to 1000"),
         ("-s a:1 --timeout 0", "--timeout: waiting without a timeout (0 or -1) is not supported"),
         ("-s a:1 --timeout -5", "--timeout: \"-5\" is not a number"),
@@ -120,25 +151,8 @@ fn a_wrong_flag_is_named() {
             "--hash: placement ketama has no option hash; expected another --placement, or no \
              --hash",
         ),
-        ("-s a:1 -x", "unknown flag -x"),
-        ("-s a:1 --placemint k", "unknown flag --placemint"),
-        ("-s a:1 -p", "-p needs a value"),
-        ("-s a:1 -p 1 -p 2", "--port is given twice"),
-        ("-s a:1 extra", "\"extra\" is not a flag"),
-        ("-c f -p 1", "--port cannot be used with --config"),
-        ("-c f -s a:1", "--servers cannot be used with --config"),
-        ("-c f --max-memory 1g", "--max-memory cannot be used with --config"),
-        ("-c f --reuseport", "--reuseport cannot be used with --config"),
-        ("-s a:1 --where", "--where needs a key"),
-        ("-s a:1 --where -t k", "--where and --test-conf cannot be used together"),
     ] {
-        match parsed(line) {
-            Err(Wrong::Usage(text)) => {
-                assert!(text.starts_with(named), "{line}: {text}");
-                assert!(!text.contains('\n'));
-            }
-            other => panic!("{line}: {other:?}"),
-        }
+        refused(line, named);
     }
 }
 

@@ -147,7 +147,8 @@ pub(crate) fn binary() -> String {
     std::env::var("NODEPROXY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_nodeproxy").to_string())
 }
 
-fn shell(line: &str) -> Command {
+/// The program, once the shell has run this line.
+pub(crate) fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{line}; exec \"$0\" \"$@\""), &binary()]);
     command
