@@ -1,6 +1,6 @@
 //! What the keys of a pool mean together.
 
-use super::address::{Address, Server};
+use super::address::{Address, Listen, Server};
 use super::draft::{Draft, MS, Wanted};
 use super::keys::named;
 use super::problems::{At, Problems, quoted};
@@ -44,6 +44,7 @@ pub(super) fn read(
             }
         }
     }
+    check_sharing(&draft, problems);
     check_timeouts(&mut draft, problems);
     check_memory(&mut draft, problems);
     check_servers(&draft.servers, problems);
@@ -57,6 +58,17 @@ pub(super) fn read(
         memory_at: draft.at("max_client_memory"),
         pool: draft.pool,
         on_down: draft.on_down,
+    }
+}
+
+/// Only ports can be shared: a second process would find the path in use.
+fn check_sharing(draft: &Draft, problems: &mut Problems) {
+    if draft.pool.reuseport
+        && let (Listen::Unix { path, .. }, Some(at)) = (&draft.pool.listen, draft.at("reuseport"))
+    {
+        let path = quoted(path);
+        let text = format!("{path} is a unix socket, which cannot be shared; expected a port");
+        problems.warning(at, named(at, "reuseport", &text));
     }
 }
 

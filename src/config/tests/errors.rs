@@ -44,6 +44,16 @@ fn bytes_that_are_no_text() {
 }
 
 #[test]
+fn a_path_cannot_be_shared() {
+    let text = "a: {listen: /run/n, servers: [s:1:1], placement: jump, reuseport: true}\n";
+    assert_eq!(
+        config(text).warnings,
+        ["f:1:67: reuseport: \"/run/n\" is a unix socket, which cannot be shared; expected a port"]
+    );
+    assert!(config(&text.replace("true", "false")).warnings.is_empty());
+}
+
+#[test]
 fn what_is_only_strange_is_a_warning() {
     let text = "a:
   listen: l:1
