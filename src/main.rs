@@ -1,6 +1,7 @@
 //! The nodeproxy binary: flags, logger, run. The only place that exits.
 
 use log::LevelFilter;
+use nodeproxy::config::environment::Environment;
 use nodeproxy::config::flags::{self, Command, Wrong};
 use nodeproxy::logger;
 use nodeproxy::reactor::Reactor;
@@ -25,7 +26,11 @@ fn main() -> ExitCode {
             return fail(EXIT_USAGE, &format!("{wrong:?} is not UTF-8; {expected}"));
         }
     };
-    let config = match flags::parse(&arguments) {
+    let environment = match Environment::read(std::env::vars_os()) {
+        Ok(environment) => environment,
+        Err(wrong) => return fail(EXIT_USAGE, &wrong),
+    };
+    let config = match flags::parse(&arguments, &environment) {
         Ok(Command::Run(config)) => config,
         Ok(Command::Print(text)) => return print(&text),
         Err(Wrong::Usage(wrong)) => {

@@ -3,12 +3,12 @@
 #
 #   PORT             where nodeproxy listens                  (11111)
 #   MEMCACHED_PORT   where the first of the memcacheds does   (11220)
-#   NODEPROXY_RUN    the folder for their pid files and logs  (${TMPDIR:-/tmp}/nodeproxy-run)
+#   RUN_DIR          the folder for their pid files and logs  (${TMPDIR:-/tmp}/nodeproxy-run)
 set -u
 binary=$1
 port=${PORT:-11111}
 first=${MEMCACHED_PORT:-11220}
-run=${NODEPROXY_RUN:-${TMPDIR:-/tmp}/nodeproxy-run}
+run=${RUN_DIR:-${TMPDIR:-/tmp}/nodeproxy-run}
 mkdir -p "$run" || exit 1
 
 pids=

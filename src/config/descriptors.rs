@@ -73,7 +73,7 @@ pub(super) fn limit() -> usize {
 }
 
 /// No pool asks for more clients than there are descriptors for. It is an error of the command
-/// line, where somebody has just written it, and a warning of a file, which other hosts may share.
+/// line, where somebody has just written it, and a warning elsewhere: other hosts may share it.
 pub(super) fn check(config: &mut Config, descriptors: usize) -> Result<(), String> {
     let Ok(Descriptors { clients: most, .. }) = Descriptors::plan(&config.pools, descriptors)
     else {
@@ -88,7 +88,7 @@ pub(super) fn check(config: &mut Config, descriptors: usize) -> Result<(), Strin
         );
         match config.source {
             Source::Flags => return Err(format!("--client-connections: {wrong}")),
-            Source::File(_) => {
+            Source::Environment | Source::File(_) => {
                 let warning = format!("pool {}: client_connections: {wrong}", pool.name);
                 config.warnings.push(warning);
             }

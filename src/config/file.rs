@@ -19,8 +19,9 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 /// The section for the whole process; all others are pools.
 const GLOBAL: &str = "global";
 
-/// Reads the file of this name. The errors are a line each.
-pub fn load(name: &str) -> Result<Config, Vec<String>> {
+/// Reads the file of this name. `overrides` are keys of the whole process that win over the file's.
+/// The errors are a line each.
+pub(super) fn load(name: &str, overrides: &[Entry]) -> Result<Config, Vec<String>> {
     let mut bytes = Vec::new();
     let limit = FILE_BYTES_MAX as u64 + 1;
     let read = |bytes: &mut Vec<u8>| File::open(name)?.take(limit).read_to_end(bytes);
@@ -30,7 +31,7 @@ pub fn load(name: &str) -> Result<Config, Vec<String>> {
             let most = show_size(FILE_BYTES_MAX);
             Err(vec![format!("{name}: longer than {most}; expected a YAML file")])
         }
-        Ok(_) => parse(name, &bytes),
+        Ok(_) => parse_under(name, &bytes, overrides),
     }
 }
 
@@ -42,6 +43,10 @@ fn reason(error: &io::Error) -> String {
 
 /// Reads a file's content; `name` is what errors call it.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Vec<String>> {
+    parse_under(name, bytes, &[])
+}
+
+fn parse_under(name: &str, bytes: &[u8], overrides: &[Entry]) -> Result<Config, Vec<String>> {
     let mut problems = Problems::new(name);
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -57,7 +62,8 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Vec<String>> {
         }
     };
     let tree = yaml::read(text, &mut problems);
-    let (global, pools) = sections(&tree, &mut problems);
+    let (mut global, pools) = sections(&tree, &mut problems);
+    global.apply(overrides, in_a_pool, &mut problems);
     let source = Source::File(name.into());
     assemble(source, global, pools, tree.whole, problems)
 }
@@ -141,6 +147,7 @@ pub(super) fn assemble(
         verbosity: global.verbosity,
         memory_max: global.memory_max,
         warnings: problems.into_warnings(),
+        notes: Vec::new(),
     })
 }
 

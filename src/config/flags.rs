@@ -1,14 +1,16 @@
-//! The command line. Its flags describe one pool, or name the file that describes several.
+//! The command line, and the environment beside it. They describe one pool, or name the file that
+//! describes several.
 
 use super::address::Listen;
-use super::draft;
 use super::endpoint::Endpoint;
-use super::global::{self, Global};
+use super::environment::Environment;
+use super::global::Global;
+use super::options::{self, BIND, CONFIG, PLACEMENT, PORT, REUSEPORT, SERVERS, Setting, VERBOSE};
 use super::problems::{At, Problems, quoted};
 use super::yaml::{Entry, Node, Value};
 use super::{Config, Source, descriptors, file, lookup, pool, summary};
-use crate::placement::{self, Scheme};
-use getopts::{Matches, Options};
+use crate::placement;
+use getopts::{Fail, Matches};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,60 +33,11 @@ pub enum Wrong {
 /// What the pool of the command line is called.
 const POOL: &str = "default";
 
-/// A flag that is a key of a pool, or of the whole process.
-struct Flag {
-    short: &'static str,
-    long: &'static str,
-    /// How the flag is named in an error.
-    dashed: &'static str,
-    key: &'static str,
-    meaning: &'static str,
-    hint: &'static str,
-}
-
-const fn flag(
-    dashed: &'static str,
-    key: &'static str,
-    meaning: &'static str,
-    hint: &'static str,
-) -> Flag {
-    Flag { short: "", long: dashed.split_at(2).1, dashed, key, meaning, hint }
-}
-
-/// The flags with a value that is a key's.
-#[rustfmt::skip]
-const FLAGS: &[Flag] = &[
-    Flag { short: "n", ..flag("--connnum", "server_connections",
-        "connections to each memcached", "N") },
-    flag("--hash", "hash", "the key hash, for placements with a choice", "NAME"),
-    flag("--timeout", "timeout", "milliseconds until a memcached is given up for a request", "MS"),
-    flag("--connect-timeout", "connect_timeout",
-        "milliseconds until an attempt to connect is given up; or --timeout, if less", "MS"),
-    flag("--on-error", "on_error", "what a get that failed is answered: error or miss", "WHAT"),
-    flag("--on-down", "on_down",
-        "the keys of a memcached that is down: error, miss, or rehash to the others", "WHAT"),
-    flag("--max-value-size", "max_value_size",
-        "the longest value, such as 512k or 4m; at most 1g", "BYTES"),
-    flag("--max-client-memory", "max_client_memory", "what one client may hold", "BYTES"),
-    flag("--client-connections", "client_connections",
-        "clients at the same time; 0 for no limit", "N"),
-];
-
-/// The flag that is a key of the whole process.
-const MAX_MEMORY: Flag =
-    flag("--max-memory", "max_memory", "what all clients together may hold", "BYTES");
-
-/// Reads the arguments that follow the program's name.
-pub fn parse(arguments: &[String]) -> Result<Command, Wrong> {
-    let options = options();
-    let matches = options.parse(arguments).map_err(|error| match error {
-        getopts::Fail::UnrecognizedOption(flag) => usage(format!("unknown flag {}", dashed(&flag))),
-        getopts::Fail::ArgumentMissing(flag) => usage(format!("{} needs a value", dashed(&flag))),
-        getopts::Fail::OptionDuplicated(flag) => usage(format!("{} is given twice", dashed(&flag))),
-        other @ (getopts::Fail::OptionMissing(_) | getopts::Fail::UnexpectedArgument(_)) => {
-            usage(other.to_string())
-        }
-    })?;
+/// Reads the arguments that follow the program's name, and for what they do not say the
+/// environment.
+pub fn parse(arguments: &[String], environment: &Environment) -> Result<Command, Wrong> {
+    let options = options::options();
+    let matches = options.parse(arguments).map_err(not_understood)?;
     if matches.opt_present("help") {
         return Ok(Command::Print(options.usage(&brief())));
     }
@@ -104,13 +57,9 @@ pub fn parse(arguments: &[String]) -> Result<Command, Wrong> {
             )));
         }
     }
-    let mut config = match matches.opt_str("config") {
-        Some(name) => from_file(&name, &matches)?,
-        None => from_flags(&matches, test)?,
-    };
-    config.verbosity = config.verbosity.max(matches.opt_count("verbose"));
-    descriptors::check(&mut config, descriptors::limit())
-        .map_err(|line| if test { Wrong::Config(vec![line]) } else { Wrong::Usage(line) })?;
+    let mut config = read(&Given { matches: &matches, environment }, test)?;
+    config.warnings.extend(environment.warnings.iter().cloned());
+    descriptors::check(&mut config, descriptors::limit()).map_err(|line| wrong(line, test))?;
     Ok(if test {
         Command::Print(summary::text(&config))
     } else if whereabouts {
@@ -120,8 +69,22 @@ pub fn parse(arguments: &[String]) -> Result<Command, Wrong> {
     })
 }
 
+fn not_understood(error: Fail) -> Wrong {
+    usage(match error {
+        Fail::UnrecognizedOption(flag) => format!("unknown flag {}", dashed(&flag)),
+        Fail::ArgumentMissing(flag) => format!("{} needs a value", dashed(&flag)),
+        Fail::OptionDuplicated(flag) => format!("{} is given twice", dashed(&flag)),
+        other @ (Fail::OptionMissing(_) | Fail::UnexpectedArgument(_)) => other.to_string(),
+    })
+}
+
 fn usage(text: impl Into<String>) -> Wrong {
     Wrong::Usage(text.into())
+}
+
+/// A wrong value is a usage error, except with `-t`, which reports it as it reports a file's.
+fn wrong(line: String, test: bool) -> Wrong {
+    if test { Wrong::Config(vec![line]) } else { Wrong::Usage(line) }
 }
 
 fn brief() -> String {
@@ -133,138 +96,154 @@ fn brief() -> String {
      nodeproxy --where (-c FILE | -s ...) KEY ...      which memcached has the key\n\
      \n\
      --where prints for each key and pool, with tabs between them: the key, the pool, the\n\
-     memcached's name, its address, and the hash of the key."
+     memcached's name, its address, and the hash of the key.\n\
+     \n\
+     Each flag that is a setting can be an environment variable too, NODEPROXY_SERVERS for\n\
+     --servers, NODEPROXY_MAX_MEMORY for --max-memory; a flag wins. With a file (--config or\n\
+     NODEPROXY_CONFIG) those that describe the one pool have no effect."
         .into()
 }
 
-fn options() -> Options {
-    let mut options = Options::new();
-    let placements: Vec<_> = Scheme::names().skip(1).collect();
-    let placement = format!(
-        "what maps keys to memcacheds: {} (the default), or as another program placed them: {}",
-        placement::DEFAULT,
-        placements.join(", ")
-    );
-    options
-        .optopt("c", "config", "the file that describes the pools, in YAML", "FILE")
-        .optmulti(
-            "s",
-            "servers",
-            "the memcacheds: HOST:PORT, HOST:PORT:WEIGHT, \
-             [IPV6]:PORT:WEIGHT, /PATH or /PATH:WEIGHT, separated by commas",
-            "SERVER,...",
-        )
-        .optopt(
-            "b",
-            "bind",
-            "the address to listen on, or the path of a unix socket; 0.0.0.0 \
-             opens it to all (127.0.0.1)",
-            "ADDR",
-        )
-        .optopt("p", "port", "the port to listen on; 0 takes a free one (11111)", "PORT")
-        .optopt("", "placement", &placement, "NAME");
-    for flag in FLAGS.iter().chain([&MAX_MEMORY]) {
-        let pools = draft::KEYS.iter().map(|key| (key.name, key.default));
-        let all = pools.chain(global::KEYS.iter().map(|key| (key.name, key.default)));
-        let default = all.filter(|key| key.0 == flag.key && !key.1.is_empty()).map(|key| key.1);
-        let default: String = default.map(|default| format!(" ({default})")).collect();
-        let meaning = format!("{}{default}", flag.meaning);
-        options.optopt(flag.short, flag.long, &meaning, flag.hint);
-    }
-    options
-        .optflag("", "reuseport", "share the port with other processes")
-        .optflag("t", "test-conf", "check the file, or the flags, and print what they mean")
-        .optflag("", "where", "print which memcached has each KEY")
-        .optflagmulti("v", "verbose", "log more; twice for all")
-        .optflag("h", "help", "print this")
-        .optflag("V", "version", "print the version");
-    options
+/// The command line, and the environment for what it does not say.
+struct Given<'a> {
+    matches: &'a Matches,
+    environment: &'a Environment,
 }
 
-fn from_file(name: &str, matches: &Matches) -> Result<Config, Wrong> {
-    let flags = FLAGS.iter().chain([&MAX_MEMORY]).map(|flag| flag.dashed);
-    for flag in
-        ["--servers", "--bind", "--port", "--placement", "--reuseport"].into_iter().chain(flags)
-    {
-        if matches.opt_present(flag.trim_start_matches('-')) {
-            let wrong = format!("{flag} cannot be used with --config; expected it in the file");
-            return Err(usage(wrong));
+impl Given<'_> {
+    /// What is said of this setting, and the name of the flag or the variable that says it.
+    fn get(&self, setting: &Setting) -> Option<(&'static str, String)> {
+        match self.matches.opt_str(setting.long) {
+            Some(text) => Some((setting.dashed, text)),
+            None if self.is_set(setting) => Some((setting.dashed, "true".into())),
+            None => Some((setting.variable, self.environment.get(setting)?.into())),
         }
     }
-    file::load(name).map_err(Wrong::Config)
+
+    /// The lists of servers. Those of the command line replace those of the environment.
+    fn servers(&self) -> Option<(&'static str, Vec<String>)> {
+        match self.matches.opt_strs(SERVERS.long) {
+            lists if lists.is_empty() => self.get(&SERVERS).map(|(from, list)| (from, vec![list])),
+            lists => Some((SERVERS.dashed, lists)),
+        }
+    }
+
+    /// The keys of the whole process.
+    fn process(&self) -> Vec<Entry> {
+        let settings = options::PROCESS.iter();
+        let given = settings.filter_map(|it| self.get(it).map(|(from, text)| (from, it, text)));
+        let mut entries: Vec<_> =
+            given.map(|(from, setting, text)| entry(from, setting.key, text)).collect();
+        if let Some(text) = self.environment.get(&VERBOSE).filter(|_| !self.is_set(&VERBOSE)) {
+            entries.push(entry(VERBOSE.variable, VERBOSE.key, text));
+        }
+        entries
+    }
+
+    fn is_set(&self, setting: &Setting) -> bool {
+        self.matches.opt_present(setting.long)
+    }
 }
 
-/// A wrong value is a usage error, except with `-t`, which reports it as it reports a file's.
-fn from_flags(matches: &Matches, test: bool) -> Result<Config, Wrong> {
-    let wrong = |lines: Vec<String>| match lines.into_iter().next() {
-        Some(line) if !test => Wrong::Usage(line),
-        line => Wrong::Config(line.into_iter().collect()),
+fn entry(from: &'static str, key: &str, text: impl Into<String>) -> Entry {
+    let at = At::Flag(from);
+    Entry { at, key: key.into(), node: Node { at, value: Value::Text(text.into()) } }
+}
+
+/// Reads what the file, the flags and the environment say together. The command line decides
+/// whether it is a file; if it does not, the environment does.
+fn read(given: &Given<'_>, test: bool) -> Result<Config, Wrong> {
+    let file = given.get(&CONFIG);
+    let by_flags = given.is_set(&SERVERS) && !given.is_set(&CONFIG);
+    let mut config = match file {
+        Some((from, name)) if !by_flags => from_file(from, &name, given, test)?,
+        Some(_) | None => from_flags(given, test)?,
     };
+    if by_flags && given.environment.get(&CONFIG).is_some() {
+        let note = format!("{} has no effect, since --servers is given", CONFIG.variable);
+        config.notes.push(note);
+    }
+    config.verbosity = config.verbosity.max(given.matches.opt_count(VERBOSE.long));
+    Ok(config)
+}
+
+/// A flag that describes a pool contradicts a file. A variable does not: an image, or a host, sets
+/// it for whoever comes without a file.
+fn from_file(from: &str, name: &str, given: &Given<'_>, test: bool) -> Result<Config, Wrong> {
+    if let Some(flag) = options::of_the_pool().find(|setting| given.is_set(setting)) {
+        let flag = flag.dashed;
+        let wrong = format!("{flag} cannot be used with {from}; expected it in the file");
+        return Err(usage(wrong));
+    }
+    let process = given.process();
     let mut problems = Problems::new("flags");
-    let mut entries = Vec::new();
-    let mut add = |at: &'static str, key: &str, value: Value| {
-        let at = At::Flag(at);
-        entries.push(Entry { at, key: key.into(), node: Node { at, value } });
-    };
-    if matches.opt_present("servers") {
-        let at = At::Flag("--servers");
-        let lists = matches.opt_strs("servers");
-        let items = lists.iter().flat_map(|list| list.split(','));
-        let items = items.map(|item| Node { at, value: Value::Text(item.into()) });
-        add("--servers", "servers", Value::List(items.collect()));
-    } else {
-        let missing = "--servers is missing; expected -s HOST:PORT[,HOST:PORT...], or -c FILE";
-        return Err(wrong(vec![missing.into()]));
+    Global::read(&process, |_| None, &mut problems);
+    if let Some(line) = problems.into_errors().into_iter().next() {
+        return Err(wrong(line, test));
     }
-    let (at, listen) = listen(matches).map_err(|line| wrong(vec![line]))?;
-    add(at, "listen", Value::Text(listen));
-    let placement = matches.opt_str("placement").unwrap_or_else(|| placement::DEFAULT.into());
-    add("--placement", "placement", Value::Text(placement));
-    for flag in FLAGS {
-        if let Some(text) = matches.opt_str(flag.long) {
-            add(flag.dashed, flag.key, Value::Text(text));
-        }
-    }
-    if matches.opt_present("reuseport") {
-        add("--reuseport", "reuseport", Value::Text("true".into()));
-    }
-    let at = At::Flag(MAX_MEMORY.dashed);
-    let memory = matches.opt_str(MAX_MEMORY.long).map(|text| Entry {
-        at,
-        key: MAX_MEMORY.key.into(),
-        node: Node { at, value: Value::Text(text) },
-    });
-    let global = Global::read(memory.as_slice(), |_| None, &mut problems);
-    let pool = pool::read(POOL, At::Flag("--servers"), &entries, true, &mut problems);
-    file::assemble(Source::Flags, global, vec![pool], true, problems).map_err(wrong)
+    let mut config = file::load(name, &process).map_err(Wrong::Config)?;
+    let unused = options::of_the_pool().filter(|it| given.environment.get(it).is_some());
+    config.notes.extend(
+        unused.map(|it| format!("{} has no effect, since the pools are in {name}", it.variable)),
+    );
+    Ok(config)
 }
 
-/// The address to listen on, and the flag that it is from.
-fn listen(matches: &Matches) -> Result<(&'static str, String), String> {
-    let bind = matches.opt_str("bind").unwrap_or_else(|| "127.0.0.1".into());
-    let port = matches.opt_str("port");
+fn from_flags(given: &Given<'_>, test: bool) -> Result<Config, Wrong> {
+    let Some((servers_from, lists)) = given.servers() else {
+        let missing = "--servers is missing; expected -s HOST:PORT[,HOST:PORT...], or -c FILE";
+        return Err(wrong(missing.into(), test));
+    };
+    let at = At::Flag(servers_from);
+    let items = lists.iter().flat_map(|list| list.split(','));
+    let items = items.map(|item| Node { at, value: Value::Text(item.into()) });
+    let servers = Node { at, value: Value::List(items.collect()) };
+    let mut entries = vec![Entry { at, key: SERVERS.key.into(), node: servers }];
+    let (from, address) = listen(given).map_err(|line| wrong(line, test))?;
+    entries.push(entry(from, BIND.key, address));
+    let default = || (PLACEMENT.dashed, placement::DEFAULT.into());
+    let (from, placement) = given.get(&PLACEMENT).unwrap_or_else(default);
+    entries.push(entry(from, PLACEMENT.key, placement));
+    for setting in options::POOL.iter().chain([&REUSEPORT]) {
+        if let Some((from, text)) = given.get(setting) {
+            entries.push(entry(from, setting.key, text));
+        }
+    }
+    let mut problems = Problems::new("flags");
+    let global = Global::read(&given.process(), |_| None, &mut problems);
+    let pool = pool::read(POOL, at, &entries, true, &mut problems);
+    let source = if given.is_set(&SERVERS) { Source::Flags } else { Source::Environment };
+    // The first is enough: the operator is at the prompt.
+    let first = |lines: Vec<String>| wrong(lines.into_iter().next().unwrap_or_default(), test);
+    file::assemble(source, global, vec![pool], true, problems).map_err(first)
+}
+
+/// The address to listen on, and the flag or the variable that it is from.
+fn listen(given: &Given<'_>) -> Result<(&'static str, String), String> {
+    let (from, bind) = given.get(&BIND).unwrap_or((BIND.dashed, "127.0.0.1".into()));
+    let port = given.get(&PORT);
     if bind.starts_with('/') {
         return match port {
-            None => Ok(("--bind", bind)),
-            Some(_) => {
-                Err("--port cannot be used with the path of a socket; expected --bind /PATH, or \
+            Some((of_port, _)) if of_port == PORT.dashed || from == BIND.variable => Err(format!(
+                "{of_port} cannot be used with the path of a socket; expected --bind /PATH, or \
                  --port"
-                    .into())
-            }
+            )),
+            // A port of the environment is for whoever does not give a path by a flag.
+            Some(_) | None => Ok((from, bind)),
         };
     }
-    let port = port.unwrap_or_else(|| "11111".into());
+    let (of_port, port) = port.unwrap_or((PORT.dashed, "11111".into()));
     Endpoint::of("host", &port)
-        .map_err(|_| format!("--port: {} is not a port; expected 0 to 65535", quoted(&port)))?;
+        .map_err(|_| format!("{of_port}: {} is not a port; expected 0 to 65535", quoted(&port)))?;
     if let Some((host, port)) = bind.rsplit_once(':').filter(|_| Endpoint::parse(&bind).is_ok())
         && Endpoint::check_v6(&bind).is_err()
     {
         let meant = format!("expected --bind {host} --port {port}");
-        return Err(format!("--bind: {} has a port; {meant}", quoted(&bind)));
+        return Err(format!("{from}: {} has a port; {meant}", quoted(&bind)));
     }
     Listen::of(&bind, &port)
-        .map(|listen| ("--bind", listen.to_string()))
-        .map_err(|wrong| format!("--bind: {wrong}; expected an address, such as 127.0.0.1"))
+        .map(|listen| (from, listen.to_string()))
+        .map_err(|wrong| format!("{from}: {wrong}; expected an address, such as 127.0.0.1"))
 }
 
 fn dashed(flag: &str) -> String {

@@ -39,9 +39,19 @@ impl Global {
     ) -> Self {
         let mut global = Self { memory_max: 0, verbosity: 0, memory_at: None };
         keys::apply_defaults(KEYS, &mut global);
-        keys::apply(KEYS, "the section global", elsewhere, entries, &mut global, problems);
-        global.memory_at = keys::at(entries, "max_memory");
+        global.apply(entries, elsewhere, problems);
         global
+    }
+
+    /// Reads these keys over what is there.
+    pub(super) fn apply(
+        &mut self,
+        entries: &[Entry],
+        elsewhere: fn(&str) -> Option<&'static str>,
+        problems: &mut Problems,
+    ) {
+        keys::apply(KEYS, "the section global", elsewhere, entries, self, problems);
+        self.memory_at = keys::at(entries, "max_memory").or(self.memory_at);
     }
 }
 

@@ -4,7 +4,7 @@
 //! ```text
 //!   file --yaml--> tree of texts with their places --+
 //!                                                    +--draft--> --pool--> --file--> Config
-//!   flags -------> the same tree, placed at flags ---+   keys    together  pools
+//!   flags, environment --> the same tree ------------+   keys    together  pools
 //! ```
 //!
 //! Each key is a row in a table (`draft.rs`, `global.rs`): its name, its default, what it expects
@@ -34,6 +34,10 @@ pub mod file;
 mod lookup;
 mod summary;
 
+mod options;
+
+pub mod environment;
+
 pub mod flags;
 
 use crate::placement::{BuildError, Node, Placement, Scheme};
@@ -52,14 +56,19 @@ pub struct Config {
     pub memory_max: usize,
     /// What is valid but probably not what was meant: a line each, for the log.
     pub warnings: Vec<String>,
+    /// What is worth knowing, and right: a line each, for the log.
+    pub notes: Vec<String>,
 }
 
-/// Where a configuration is from. A host name in a flag that does not resolve is an error at start,
-/// since it is probably mistyped; in a file it is a warning, and is looked up again later.
+/// Where the servers of a configuration are from. A host name in a flag that does not resolve is an
+/// error at start, since it is probably mistyped; elsewhere it is a warning, and is looked up again
+/// later: what starts containers may start a memcached's after ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The command line.
     Flags,
+    /// Environment variables.
+    Environment,
     /// The file of this name.
     File(String),
 }

@@ -115,7 +115,7 @@ fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     let text: String = text.to_lowercase().replace('-', "_");
     let text: Vec<char> = text.chars().take(QUOTED_MAX).collect();
     let known = known.into_iter().take(KNOWN_MAX).map(|it| {
-        let plain: Vec<char> = it.replace('-', "_").chars().collect();
+        let plain: Vec<char> = it.to_lowercase().replace('-', "_").chars().collect();
         (distance(&text, &plain), it)
     });
     let (distance, it) = known.min_by_key(|(distance, _)| *distance)?;

@@ -14,8 +14,12 @@ pub(super) fn text(config: &Config) -> String {
     for warning in &config.warnings {
         line(&mut text, format_args!("warning: {warning}"));
     }
+    for note in &config.notes {
+        line(&mut text, format_args!("note: {note}"));
+    }
     let source = match &config.source {
         Source::Flags => "the flags",
+        Source::Environment => "the environment",
         Source::File(name) => name,
     };
     line(&mut text, format_args!("{source}: this is a valid configuration\n"));

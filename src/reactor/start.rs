@@ -80,6 +80,9 @@ fn announce(config: &Config) {
     for warning in &config.warnings {
         warn!("{warning}");
     }
+    for note in &config.notes {
+        info!("{note}");
+    }
     for pool in &config.pools {
         info!("pool {}: placement {}", pool.name, pool.scheme);
         for note in &pool.notes {

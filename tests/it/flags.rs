@@ -162,6 +162,26 @@ fn servers_may_be_names() {
 }
 
 #[test]
+fn a_container_is_told_by_its_environment() {
+    let memcached = Memcached::start();
+    let servers = format!("{},not-yet.invalid:11211", memcached.address());
+    let mut command = Command::new(binary());
+    command.env("NODEPROXY_SERVERS", servers).env("NODEPROXY_PLACEMENT", "rendezvous");
+    command.env("NODEPROXY_PORT", "0").env("NODEPROXY_COLOUR", "red");
+    let process = Process::start(&mut command).expect("nodeproxy starts");
+    let address = process.find_in_log(listening_on).unwrap_or_else(|| panic!("{}", process.log()));
+    Client::connect(address).ask(b"version\r\n", b"VERSION 1.6.45-nodeproxy\r\n");
+    for told in [
+        "cannot resolve \"not-yet.invalid\"",
+        "placement rendezvous",
+        "\"NODEPROXY_COLOUR\" in the environment has no effect",
+    ] {
+        let said = process.find_in_log(|log| log.contains(told).then_some(()));
+        assert!(said.is_some(), "{told}: {}", process.log());
+    }
+}
+
+#[test]
 fn two_servers_are_both_used() {
     let memcacheds = Memcached::several(2);
     let servers: Vec<_> = memcacheds.iter().map(|it| it.address().to_string()).collect();

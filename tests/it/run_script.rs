@@ -36,7 +36,7 @@ fn run() -> Option<Running> {
     let mut command = Command::new("sh");
     command.args(["-c", "exec tools/run.sh \"$0\" 1>&2", &binary()]);
     command.env("PORT", port.to_string()).env("MEMCACHED_PORT", first.to_string());
-    let mut script = Process::start(command.env("NODEPROXY_RUN", &pid_files)).expect("sh is there");
+    let mut script = Process::start(command.env("RUN_DIR", &pid_files)).expect("sh is there");
     let is_up = eventually("the line to try, or the end", || {
         let is_up = script.log().contains("Ctrl-C ends it all");
         (is_up || !script.is_running()).then_some(is_up)

@@ -1,11 +1,12 @@
 //! The command line.
 
 use crate::config::address::Server;
+use crate::config::environment::Environment;
 use crate::config::flags::{Command, Wrong, parse};
 use crate::config::{Config, OnDown, OnError, Source};
 
 fn parsed(line: &str) -> Result<Command, Wrong> {
-    parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>(), &Environment::default())
 }
 
 #[track_caller]
@@ -107,7 +108,7 @@ fn a_wrong_flag_is_named() {
         ("-s a:1 extra", "\"extra\" is not a flag"),
         ("-c f -p 1", "--port cannot be used with --config"),
         ("-c f -s a:1", "--servers cannot be used with --config"),
-        ("-c f --max-memory 1g", "--max-memory cannot be used with --config"),
+        ("-c f --max-memory 1", "--max-memory: \"1\" is out of range"),
         ("-c f --reuseport", "--reuseport cannot be used with --config"),
         ("-s a:1 --where", "--where needs a key"),
         ("-s a:1 --where -t k", "--where and --test-conf cannot be used together"),
@@ -157,7 +158,7 @@ fn a_wrong_value_is_named_with_its_flag() {
 }
 
 fn parsed_servers(list: &str) -> Result<Command, Wrong> {
-    parse(&["-s".into(), list.into()])
+    parse(&["-s".into(), list.into()], &Environment::default())
 }
 
 #[test]
@@ -184,7 +185,10 @@ fn a_key_that_cannot_be_is_no_question() {
     let long = "k".repeat(251);
     for key in ["", "a b", "a\tb", &long] {
         let arguments = ["-s", "a:1", "--where", key].map(String::from);
-        assert!(matches!(parse(&arguments), Err(Wrong::Usage(_))), "{key}");
+        assert!(
+            matches!(parse(&arguments, &Environment::default()), Err(Wrong::Usage(_))),
+            "{key}"
+        );
     }
 }
 

@@ -268,7 +268,7 @@ fn a_key_has_one_row() {
 
 #[test]
 fn files_that_cannot_be_read() {
-    let error = |name: &str| file::load(name).expect_err(name);
+    let error = |name: &str| file::load(name, &[]).expect_err(name);
     assert_eq!(
         error("/nonexistent.yml"),
         ["/nonexistent.yml: No such file or directory; expected a YAML file"]

@@ -1,6 +1,7 @@
 //! Configurations and what becomes of them.
 
 mod documented;
+mod environment;
 mod errors;
 mod flags;
 mod hostile;
