@@ -59,3 +59,17 @@ fn the_line_to_try_is_printed_as_it_is_to_be_typed_and_nothing_is_left_behind() 
     eventually("memcacheds that have ended", || memcacheds.clone().all(is_free).then_some(()));
     std::fs::remove_dir_all(pid_files).expect("the folder of the pid files");
 }
+
+/// README tells which one to end: the one that has the key of its example.
+#[test]
+fn readme_ends_the_memcached_that_has_its_key() {
+    let servers: Vec<_> = (0..MEMCACHEDS).map(|n| format!("127.0.0.1:{}", 11220 + n)).collect();
+    let mut command = Command::new(binary());
+    command.args(["-s", &servers.join(","), "--where", "hello"]);
+    let printed = command.output().expect("nodeproxy starts").stdout;
+    let printed = String::from_utf8(printed).expect("text");
+    let port = printed.split_whitespace().nth(2).and_then(|it| it.rsplit(':').next());
+    let ended = format!("memcached-{}.pid", port.expect("a port"));
+    let readme = std::fs::read_to_string("README.md").expect("README.md");
+    assert!(readme.contains(&ended), "README.md does not end {ended}");
+}
