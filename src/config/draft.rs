@@ -7,7 +7,7 @@ use super::keys::{self, Key, Read, named, set};
 use super::problems::{At, Problems, quoted};
 use super::units::{number, size, truth};
 use super::yaml::{Entry, Node, Value};
-use super::{GUTTER_TTL_MAX, LINKS_MAX, OnDown, OnError, PoolConfig};
+use super::{GUTTER_TTL_MAX, LINKS_MAX, OnDown, OnError, Origins, PoolConfig};
 use super::{TIMEOUT_MS_MAX, VALUE_BYTES_LIMIT};
 use crate::placement::{self, Scheme};
 use std::collections::HashMap;
@@ -128,6 +128,11 @@ impl Draft {
         draft
     }
 
+    /// The keys that were given, as `-t` tells of them.
+    pub(super) fn origins(&self) -> Origins {
+        self.given.iter().map(|(key, at)| (key.clone(), at.to_string())).collect()
+    }
+
     /// Where the value of this key is, if the key was given.
     pub(super) fn at(&self, key: &str) -> Option<At> {
         self.given.get(key).copied()
@@ -158,6 +163,7 @@ impl Draft {
             on_error: OnError::Error,
             value_bytes_max: 0,
             client_memory_max: 0,
+            origins: Origins::new(),
             notes: Vec::new(),
         };
         Self {

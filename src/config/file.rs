@@ -146,6 +146,7 @@ pub(super) fn assemble(
         pools: pools.into_iter().map(|it| it.pool).collect(),
         verbosity: global.verbosity,
         memory_max: global.memory_max,
+        origins: global.origins,
         warnings: problems.into_warnings(),
         notes: Vec::new(),
     })

@@ -8,7 +8,7 @@ use super::global::Global;
 use super::options::{self, BIND, CONFIG, PLACEMENT, PORT, REUSEPORT, SERVERS, Setting, VERBOSE};
 use super::problems::{At, Problems, quoted};
 use super::yaml::{Entry, Node, Value};
-use super::{Config, Source, descriptors, file, lookup, pool, summary};
+use super::{Config, Origins, Source, descriptors, file, lookup, pool, summary};
 use crate::placement;
 use getopts::{Fail, Matches};
 
@@ -140,6 +140,25 @@ impl Given<'_> {
         entries
     }
 
+    /// The keys of the pool that are not defaults, each with the names of what says so.
+    fn origins(&self) -> Origins {
+        let mut origins = Origins::new();
+        for setting in options::of_the_pool() {
+            let unused = setting.long == PORT.long && self.has_needless_port();
+            if let Some((from, _)) = self.get(setting).filter(|_| !unused) {
+                let names: &mut String = origins.entry(setting.key.into()).or_default();
+                *names = if names.is_empty() { from.into() } else { format!("{names}, {from}") };
+            }
+        }
+        origins
+    }
+
+    /// A path by a flag, and a port of the environment, which is for whoever gives no path.
+    fn has_needless_port(&self) -> bool {
+        let path = self.matches.opt_str(BIND.long).is_some_and(|bind| bind.starts_with('/'));
+        path && !self.is_set(&PORT) && self.environment.get(&PORT).is_some()
+    }
+
     fn is_set(&self, setting: &Setting) -> bool {
         self.matches.opt_present(setting.long)
     }
@@ -163,7 +182,11 @@ fn read(given: &Given<'_>, test: bool) -> Result<Config, Wrong> {
         let note = format!("{} has no effect, since --servers is given", CONFIG.variable);
         config.notes.push(note);
     }
-    config.verbosity = config.verbosity.max(given.matches.opt_count(VERBOSE.long));
+    let verbosity = given.matches.opt_count(VERBOSE.long);
+    if verbosity > config.verbosity {
+        config.verbosity = verbosity;
+        config.origins.insert(VERBOSE.key.into(), VERBOSE.dashed.into());
+    }
     Ok(config)
 }
 
@@ -211,11 +234,16 @@ fn from_flags(given: &Given<'_>, test: bool) -> Result<Config, Wrong> {
     }
     let mut problems = Problems::new("flags");
     let global = Global::read(&given.process(), |_| None, &mut problems);
-    let pool = pool::read(POOL, at, &entries, true, &mut problems);
+    let mut pool = pool::read(POOL, at, &entries, true, &mut problems);
+    pool.pool.origins = given.origins();
     let source = if given.is_set(&SERVERS) { Source::Flags } else { Source::Environment };
     // The first is enough: the operator is at the prompt.
     let first = |lines: Vec<String>| wrong(lines.into_iter().next().unwrap_or_default(), test);
-    file::assemble(source, global, vec![pool], true, problems).map_err(first)
+    let mut config = file::assemble(source, global, vec![pool], true, problems).map_err(first)?;
+    if given.has_needless_port() {
+        config.notes.push(format!("{} has no effect, since --bind is a path", PORT.variable));
+    }
+    Ok(config)
 }
 
 /// The address to listen on, and the flag or the variable that it is from.
@@ -224,11 +252,10 @@ fn listen(given: &Given<'_>) -> Result<(&'static str, String), String> {
     let port = given.get(&PORT);
     if bind.starts_with('/') {
         return match port {
-            Some((of_port, _)) if of_port == PORT.dashed || from == BIND.variable => Err(format!(
+            Some((of_port, _)) if !given.has_needless_port() => Err(format!(
                 "{of_port} cannot be used with the path of a socket; expected --bind /PATH, or \
                  --port"
             )),
-            // A port of the environment is for whoever does not give a path by a flag.
             Some(_) | None => Ok((from, bind)),
         };
     }

@@ -1,5 +1,6 @@
 //! The settings of the whole process.
 
+use super::Origins;
 use super::keys::{self, Key, Read, set};
 use super::problems::{At, Problems};
 use super::units::{number, size};
@@ -12,6 +13,7 @@ pub(super) struct Global {
     pub(super) verbosity: usize,
     /// Where `max_memory` is written, if it is.
     pub(super) memory_at: Option<At>,
+    pub(super) origins: Origins,
 }
 
 /// The keys of the section `global`.
@@ -37,7 +39,8 @@ impl Global {
         elsewhere: fn(&str) -> Option<&'static str>,
         problems: &mut Problems,
     ) -> Self {
-        let mut global = Self { memory_max: 0, verbosity: 0, memory_at: None };
+        let mut global =
+            Self { memory_max: 0, verbosity: 0, memory_at: None, origins: Origins::new() };
         keys::apply_defaults(KEYS, &mut global);
         global.apply(entries, elsewhere, problems);
         global
@@ -52,6 +55,7 @@ impl Global {
     ) {
         keys::apply(KEYS, "the section global", elsewhere, entries, self, problems);
         self.memory_at = keys::at(entries, "max_memory").or(self.memory_at);
+        self.origins.extend(entries.iter().map(|it| (it.key.clone(), it.node.at.to_string())));
     }
 }
 

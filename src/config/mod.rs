@@ -42,6 +42,7 @@ pub mod flags;
 
 use crate::placement::{BuildError, Node, Placement, Scheme};
 use address::{Listen, Server};
+use std::collections::BTreeMap;
 
 /// Everything that the operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +55,16 @@ pub struct Config {
     pub verbosity: usize,
     /// `max_memory`: bytes that all buffers may hold together. No less than one client's.
     pub memory_max: usize,
+    /// The keys of the whole process that are not defaults, each with where it was written.
+    pub origins: Origins,
     /// What is valid but probably not what was meant: a line each, for the log.
     pub warnings: Vec<String>,
     /// What is worth knowing, and right: a line each, for the log.
     pub notes: Vec<String>,
 }
+
+/// Keys, each with where it was written: a flag, a variable, or a line of the file.
+pub type Origins = BTreeMap<String, String>;
 
 /// Where the servers of a configuration are from. A host name in a flag that does not resolve is an
 /// error at start, since it is probably mistyped; elsewhere it is a warning, and is looked up again
@@ -120,6 +126,8 @@ pub struct PoolConfig {
     pub value_bytes_max: usize,
     /// `max_client_memory`: bytes that the buffers of one client may hold. No less than a value.
     pub client_memory_max: usize,
+    /// The keys that are not defaults, each with where it was written.
+    pub origins: Origins,
     /// Remarks that `-t` and the log print about this pool.
     pub notes: Vec<String>,
 }

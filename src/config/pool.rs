@@ -53,6 +53,10 @@ pub(super) fn read(
     check_weights(&draft, problems);
     choose_on_down(&mut draft, problems);
     draft.pool.notes = notes(&draft);
+    draft.pool.origins = draft.origins();
+    if let Some(at) = draft.at("auto_eject_hosts").filter(|_| draft.auto_eject_hosts) {
+        draft.pool.origins.entry("on_down".into()).or_insert(at.to_string());
+    }
     ReadPool {
         listen_at: draft.at("listen"),
         memory_at: draft.at("max_client_memory"),

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and where.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 /// The most errors that are reported: a file with more is not a configuration file.
 const LINES_MAX: usize = 1000;
@@ -14,10 +14,20 @@ const KNOWN_MAX: usize = 1000;
 /// Where something was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
-    /// After this flag.
+    /// After this flag, or in this environment variable.
     Flag(&'static str),
     /// In the file; both count from 1, columns in characters.
     File { line: usize, column: usize },
+}
+
+/// What comes from a file has a line there; all else has a name.
+impl Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => f.write_str(name),
+            Self::File { line, .. } => write!(f, "line {line}"),
+        }
+    }
 }
 
 impl At {

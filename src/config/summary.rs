@@ -1,7 +1,7 @@
 //! `-t`: prints every setting that is in force.
 
 use super::units::show_size;
-use super::{Config, PoolConfig, Source};
+use super::{Config, Origins, PoolConfig, Source};
 use crate::placement::Placement;
 use std::fmt::{Display, Write};
 
@@ -23,8 +23,9 @@ pub(super) fn text(config: &Config) -> String {
         Source::File(name) => name,
     };
     line(&mut text, format_args!("{source}: this is a valid configuration\n"));
-    row(&mut text, "max_memory", show_size(config.memory_max));
-    row(&mut text, "verbosity", config.verbosity);
+    let rows =
+        [("max_memory", show_size(config.memory_max)), ("verbosity", config.verbosity.to_string())];
+    write_rows(&mut text, rows, &config.origins);
     for pool in &config.pools {
         pool_text(&mut text, pool, &config.pools);
     }
@@ -33,29 +34,9 @@ pub(super) fn text(config: &Config) -> String {
 
 fn pool_text(text: &mut String, pool: &PoolConfig, pools: &[PoolConfig]) {
     line(text, format_args!("\npool {}", pool.name));
-    row(text, "listen", &pool.listen);
-    row(text, "placement", &pool.scheme);
-    row(text, "timeout", format_args!("{} ms", pool.timeout));
-    row(text, "connect_timeout", format_args!("{} ms", pool.connect_timeout));
-    row(text, "on_down", pool.on_down.name(pools));
-    row(text, "on_error", pool.on_error.name());
-    row(text, "server_connections", pool.links);
-    row(text, "server_failure_limit", format_args!("{} in a row", pool.server_failure_limit));
-    row(text, "server_retry_timeout", format_args!("{} ms at most", pool.server_retry_timeout));
-    row(text, "max_value_size", show_size(pool.value_bytes_max));
-    row(text, "max_client_memory", show_size(pool.client_memory_max));
-    match pool.client_connections {
-        0 => row(text, "client_connections", "limited by the open files only"),
-        limit => row(text, "client_connections", limit),
-    }
-    match pool.client_idle_timeout {
-        0 => row(text, "client_idle_timeout", "never"),
-        limit => row(text, "client_idle_timeout", format_args!("{limit} ms")),
-    }
-    row(text, "backlog", pool.backlog);
-    row(text, "reuseport", pool.reuseport);
-    row(text, "tcpkeepalive", pool.tcpkeepalive);
-    line(text, format_args!("  servers, and the share of the keys that each gets:"));
+    write_rows(text, rows(pool, pools), &pool.origins);
+    let origin = origin(&pool.origins, "servers");
+    line(text, format_args!("  servers, and the share of the keys that each gets:{origin}"));
     let shares = shares(pool);
     for (index, server) in pool.servers.iter().enumerate() {
         let name = server.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -66,6 +47,35 @@ fn pool_text(text: &mut String, pool: &PoolConfig, pools: &[PoolConfig]) {
     for note in &pool.notes {
         line(text, format_args!("  note: {note}"));
     }
+}
+
+fn rows(pool: &PoolConfig, pools: &[PoolConfig]) -> [(&'static str, String); 16] {
+    let clients = match pool.client_connections {
+        0 => "limited by the open files only".into(),
+        limit => limit.to_string(),
+    };
+    let idle = match pool.client_idle_timeout {
+        0 => "never".into(),
+        limit => format!("{limit} ms"),
+    };
+    [
+        ("listen", pool.listen.to_string()),
+        ("placement", pool.scheme.to_string()),
+        ("timeout", format!("{} ms", pool.timeout)),
+        ("connect_timeout", format!("{} ms", pool.connect_timeout)),
+        ("on_down", pool.on_down.name(pools)),
+        ("on_error", pool.on_error.name().into()),
+        ("server_connections", pool.links.to_string()),
+        ("server_failure_limit", format!("{} in a row", pool.server_failure_limit)),
+        ("server_retry_timeout", format!("{} ms at most", pool.server_retry_timeout)),
+        ("max_value_size", show_size(pool.value_bytes_max)),
+        ("max_client_memory", show_size(pool.client_memory_max)),
+        ("client_connections", clients),
+        ("client_idle_timeout", idle),
+        ("backlog", pool.backlog.to_string()),
+        ("reuseport", pool.reuseport.to_string()),
+        ("tcpkeepalive", pool.tcpkeepalive.to_string()),
+    ]
 }
 
 /// Each server's share of the keys.
@@ -86,8 +96,15 @@ fn place(placement: &Placement, index: usize) -> usize {
     placement.place(format!("user:{number:08}:profile").as_bytes())
 }
 
-fn row(text: &mut String, key: &str, value: impl Display) {
-    line(text, format_args!("  {key:<21} {value}"));
+/// A line for each setting; what is no default has behind it where it was written.
+fn write_rows<const N: usize>(text: &mut String, rows: [(&str, String); N], origins: &Origins) {
+    for (key, value) in rows {
+        line(text, format_args!("  {key:<21} {value}{}", origin(origins, key)));
+    }
+}
+
+fn origin(origins: &Origins, key: &str) -> String {
+    origins.get(key).map(|origin| format!("  ({origin})")).unwrap_or_default()
 }
 
 fn line(text: &mut String, content: impl Display) {

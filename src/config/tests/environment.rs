@@ -147,6 +147,33 @@ fn servers_on_the_command_line_win_over_a_file_of_the_environment() {
 }
 
 #[test]
+fn t_tells_where_each_setting_was_written() {
+    let variables = [SERVERS, ("NODEPROXY_BIND", "0.0.0.0"), ("NODEPROXY_TIMEOUT", "9")];
+    let file = File::new("origins", "global: {max_memory: 1g}\n");
+    let from_flags = "-t -p 7 --max-memory 2g -v";
+    let from_file = format!("-t -c {}", file.name());
+    for (line, row) in [
+        (from_flags, "  listen                0.0.0.0:7  (NODEPROXY_BIND, --port)"),
+        (from_flags, "  placement             ketama"),
+        (from_flags, "  timeout               9 ms  (NODEPROXY_TIMEOUT)"),
+        (from_flags, "  max_memory            2g  (--max-memory)"),
+        (from_flags, "  verbosity             1  (--verbose)"),
+        ("-t -b /run/n", "  listen                /run/n  (--bind)"),
+        (&from_file, "  max_memory            1g  (line 1)"),
+        (&from_file, "  verbosity             0"),
+        (&from_file, "  listen                l:1  (line 2)"),
+        (&from_file, "  timeout               1000 ms"),
+    ] {
+        let mut variables = variables.to_vec();
+        if line == "-t -b /run/n" {
+            variables.push(("NODEPROXY_PORT", "7"));
+        }
+        let Ok(Command::Print(text)) = parsed(line, &variables) else { panic!("{line}") };
+        assert!(text.lines().any(|it| it == row), "{line}: {row:?} is not in\n{text}");
+    }
+}
+
+#[test]
 fn an_unknown_variable_is_a_warning() {
     let config = run("-s a:1", &[("NODEPROXY_TIMEOUTS", "9")]);
     assert_eq!(

@@ -204,8 +204,9 @@ fn t_tells_what_is_in_force() {
     for line in [
         "the flags: this is a valid configuration",
         "  listen                127.0.0.1:11111",
-        "  placement             rendezvous",
-        "  timeout               250 ms",
+        "  placement             rendezvous  (--placement)",
+        "  timeout               250 ms  (--timeout)",
+        "  servers, and the share of the keys that each gets:  (--servers)",
         "  connect_timeout       250 ms",
     ] {
         assert!(text.lines().any(|it| it == line), "{line:?} is not in\n{text}");
