@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         1 => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
-    if let Err(error) = logger::start(level) {
+    if let Err(error) = logger::start(level, config.log_format) {
         return fail(EXIT_FAILURE, &error.to_string());
     }
     let ended = Reactor::new(&config)
@@ -66,12 +66,16 @@ fn print(text: &str) -> ExitCode {
 
 /// Prints errors that begin with FILE:LINE:COLUMN. Editors parse that, so there is no prefix.
 fn fail_at(lines: &[String]) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    let _ = writeln!(
+        std::io::stderr(),
+        "{}",
+        lines.iter().map(|line| logger::fatal(line)).collect::<Vec<_>>().join("\n")
+    );
     ExitCode::from(EXIT_FAILURE)
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {
     // When standard error is closed too, there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "nodeproxy: {why}");
+    let _ = writeln!(std::io::stderr(), "{}", logger::fatal(&format!("nodeproxy: {why}")));
     ExitCode::from(code)
 }

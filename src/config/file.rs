@@ -145,6 +145,7 @@ pub(super) fn assemble(
         source,
         pools: pools.into_iter().map(|it| it.pool).collect(),
         verbosity: global.verbosity,
+        log_format: global.log_format,
         memory_max: global.memory_max,
         origins: global.origins,
         warnings: problems.into_warnings(),

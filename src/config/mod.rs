@@ -40,6 +40,7 @@ pub mod environment;
 
 pub mod flags;
 
+use crate::logger::Format;
 use crate::placement::{BuildError, Node, Placement, Scheme};
 use address::{Listen, Server};
 use std::collections::BTreeMap;
@@ -53,6 +54,8 @@ pub struct Config {
     pub pools: Vec<PoolConfig>,
     /// How much is logged: 0 is what an operator needs, 1 is more, 2 is everything.
     pub verbosity: usize,
+    /// `log_format`: what a line of the log looks like.
+    pub log_format: Format,
     /// `max_memory`: bytes that all buffers may hold together. No less than one client's.
     pub memory_max: usize,
     /// The keys of the whole process that are not defaults, each with where it was written.

@@ -94,14 +94,13 @@ pub(super) static POOL: [Setting; 9] = [
 ];
 
 /// The settings of the whole process, which a file need not have: the flag, or the variable, wins.
-pub(super) static PROCESS: [Setting; 1] = [setting!(
-    "",
-    "max-memory",
-    "MAX_MEMORY",
-    "max_memory",
-    "BYTES",
-    "what all clients together may hold"
-)];
+#[rustfmt::skip]
+pub(super) static PROCESS: [Setting; 2] = [
+    setting!("", "max-memory", "MAX_MEMORY", "max_memory", "BYTES",
+        "what all clients together may hold"),
+    setting!("", "log-format", "LOG_FORMAT", "log_format", "FORMAT",
+        "what a line of the log looks like: text or json"),
+];
 
 /// Without a value on the command line, where it means `true`.
 pub(super) static REUSEPORT: Setting =

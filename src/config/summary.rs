@@ -23,8 +23,11 @@ pub(super) fn text(config: &Config) -> String {
         Source::File(name) => name,
     };
     line(&mut text, format_args!("{source}: this is a valid configuration\n"));
-    let rows =
-        [("max_memory", show_size(config.memory_max)), ("verbosity", config.verbosity.to_string())];
+    let rows = [
+        ("max_memory", show_size(config.memory_max)),
+        ("verbosity", config.verbosity.to_string()),
+        ("log_format", config.log_format.name().into()),
+    ];
     write_rows(&mut text, rows, &config.origins);
     for pool in &config.pools {
         pool_text(&mut text, pool, &config.pools);

@@ -21,6 +21,7 @@ mod health;
 mod hostile_bytes;
 mod intruders;
 mod large_replies;
+mod log_lines;
 mod misbehaving;
 mod multiget;
 mod on_down;

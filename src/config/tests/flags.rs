@@ -4,6 +4,7 @@ use crate::config::address::Server;
 use crate::config::environment::Environment;
 use crate::config::flags::{Command, Wrong, parse};
 use crate::config::{Config, OnDown, OnError, Source};
+use crate::logger::Format;
 
 fn parsed(line: &str) -> Result<Command, Wrong> {
     parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>(), &Environment::default())
@@ -49,6 +50,7 @@ fn each_flag_sets_its_key() {
     assert_eq!(pool("--client-connections 8").client_connections, 8);
     assert!(pool("--reuseport").reuseport);
     assert_eq!(run("-s a:1 --max-memory 1g").memory_max, 1 << 30);
+    assert_eq!(run("-s a:1 --log-format json").log_format, Format::Json);
     let placement = "--placement libmemcached-modula --hash md5";
     assert_eq!(pool(placement).scheme.to_string(), "libmemcached-modula, hash: md5");
     assert_eq!(pool("-b /run/n.sock").listen.to_string(), "/run/n.sock");
@@ -136,6 +138,7 @@ fn a_wrong_value_is_named_with_its_flag() {
         ),
         ("-s a:1 --max-value-size 2g", "--max-value-size: \"2g\" is out of range"),
         ("-s a:1 --max-value-size m", "--max-value-size: \"m\" is not a size"),
+        ("-s a:1 --log-format xml", "--log-format: \"xml\" is unknown; expected text or json"),
         ("-s a:1 --max-memory 1", "--max-memory: \"1\" is out of range"),
         (
             "-s a:1 --max-memory 1m",
