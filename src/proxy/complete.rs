@@ -3,7 +3,7 @@
 use super::close::Close;
 use super::failure::Failure;
 use super::frontend::clients::Clients;
-use super::frontend::replies::{Evicted, Slot};
+use super::frontend::replies::{Evicted, Slot, Tail};
 use super::ids::{BackendId, ClientId};
 use super::pending::Pending;
 use super::request_kind::RequestKind;
@@ -133,9 +133,14 @@ fn give_value<S>(
         return;
     };
     clients.observe_value(outcome.len);
-    let ends = pending.kind.is_whole_retrieval() && !is_joined;
+    let tail = match (pending.kind, is_joined) {
+        (RequestKind::Key(_), _) => Tail::Keys,
+        // Its own `END` comes with it.
+        (_, true) => Tail::Nothing,
+        (_, false) => Tail::End,
+    };
     let source = (&mut link.input, outcome.len);
-    if !clients.complete_value(pending, source, ends, pool) {
+    if !clients.complete_value(pending, source, tail, pool) {
         return evict(link, pending, client, clients, pool);
     }
     if let RequestKind::Get(command) | RequestKind::Key(command) = pending.kind {
@@ -208,7 +213,7 @@ fn give<S>(
     if outcome.status == Status::MetaValue {
         clients.observe_value(outcome.len);
         let source = (&mut link.input, outcome.len);
-        if !clients.complete_value(pending, source, false, pool) {
+        if !clients.complete_value(pending, source, Tail::Nothing, pool) {
             evict(link, pending, client, clients, pool);
         }
         return;

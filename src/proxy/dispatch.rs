@@ -109,10 +109,11 @@ impl<S> Proxy<S> {
         let waiting = self.links.get_mut(id).map_or(0, |link| link.turns.len());
         // Who had a turn may have another one; but a tick has an end.
         for _ in 0..2 * waiting + 8 {
-            let Some(link) = self.links.get_mut(id).filter(|link| link.has_room()) else {
-                break;
+            let Some(link) = self.links.get_mut(id) else {
+                return;
             };
-            let Some(client) = link.turns.next() else {
+            let next = if link.finds_room() { link.turns.next() } else { None };
+            let Some(client) = next else {
                 break;
             };
             self.take_turn(client, id, now);

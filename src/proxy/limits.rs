@@ -52,6 +52,10 @@ pub const OVERDRAFT: usize = 4;
 /// drop it would save nothing.
 pub const SHORT_REPLY_BYTES: usize = 64;
 
+/// So many bytes of the values of a retrieval of many keys, or all of them, are written to its
+/// client at once: a get of 250 keys over 300 memcacheds was written in 24 pieces.
+pub const PARTIAL_REPLY_BYTES: usize = 16 << 10;
+
 /// While more bytes than this are in use, little is kept for a client that can be asked for again:
 /// 130 clients that never read what they asked then hold 110 MB and not 350 MB.
 pub const REFETCHABLE_BYTES_MAX: usize = 96 << 20;

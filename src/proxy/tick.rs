@@ -102,7 +102,7 @@ impl<S> Proxy<S> {
         let Some((client, bytes)) = clients.leaving(id) else {
             return;
         };
-        if client.readiness.writable && !client.output.is_empty() {
+        if client.readiness.writable && client.has_to_be_written() {
             let before = client.output.len();
             match write(&mut client.socket, &mut client.output) {
                 Ok(all) => client.readiness.writable = all,

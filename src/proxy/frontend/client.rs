@@ -3,8 +3,8 @@
 use super::super::ids::{LinkId, PoolId, ReplySeq};
 use super::super::io::Readiness;
 use super::super::limits::{
-    CLIENT_READ_BYTES, EARLY_MISSES_MAX, FIRST_REPLY_BYTES, OVERDRAFT, REPLIES_MAX,
-    REPLY_GROWTH_MAX, SHORT_REPLY_BYTES, TRUSTED_BYTES, TYPICAL_REPLY_BYTES,
+    CLIENT_READ_BYTES, EARLY_MISSES_MAX, FIRST_REPLY_BYTES, OVERDRAFT, PARTIAL_REPLY_BYTES,
+    REPLIES_MAX, REPLY_GROWTH_MAX, SHORT_REPLY_BYTES, TRUSTED_BYTES, TYPICAL_REPLY_BYTES,
 };
 use super::super::pending::Pending;
 use super::super::request_kind::RequestKind;
@@ -222,6 +222,14 @@ impl<S> Client<S> {
     /// What a reply may be, where they are typically so long, bytes.
     fn longest(&self, typical: usize) -> usize {
         typical.saturating_mul(REPLY_GROWTH_MAX).min(self.limits.value_bytes_max)
+    }
+
+    /// Whether it is worth a system call to write to it: not for a few values of a retrieval, while
+    /// the others are on their way.
+    #[inline]
+    pub(in crate::proxy) fn has_to_be_written(&self) -> bool {
+        let len = self.output.len();
+        len >= PARTIAL_REPLY_BYTES || len > 0 && !self.replies.is_within_retrieval()
     }
 
     /// Bytes of replies that are kept for it.

@@ -8,7 +8,7 @@ use super::super::limits::{
 };
 use super::super::pending::Pending;
 use super::client::{Allowance, Client};
-use super::replies::{Queue, Slot};
+use super::replies::{Queue, Slot, Tail};
 use crate::buffer::{BufferPool, RingBuf};
 use crate::metrics::Counters;
 use crate::slab::SlotMap;
@@ -140,14 +140,14 @@ impl<S> Clients<S> {
         Some(Fillable { socket, input, readiness, bytes: &mut self.counters.bytes_read })
     }
 
-    /// Moves the value at the head of `source` into its turn, unless nobody waits for it. `ends`
-    /// says that `END` comes behind it. Returns false when there is no room for it.
+    /// Moves the value at the head of `source` into its turn, unless nobody waits for it. Returns
+    /// false when there is no room for it.
     #[inline]
     pub(in crate::proxy) fn complete_value(
         &mut self,
         pending: &Pending,
         (source, len): (&mut RingBuf, usize),
-        ends: bool,
+        tail: Tail,
         pool: &mut BufferPool,
     ) -> bool {
         let Some(id) = pending.client else {
@@ -161,7 +161,7 @@ impl<S> Clients<S> {
             return false;
         }
         let before = client.replies.held_outside();
-        client.replies.complete_from(pending.seq, (source, len), ends, &mut client.output, pool);
+        client.replies.complete_from(pending.seq, (source, len), tail, &mut client.output, pool);
         self.held_outside = self.held_outside + client.replies.held_outside() - before;
         mark(&mut client.dirty, id, &mut self.dirty);
         true
@@ -179,7 +179,7 @@ impl<S> Clients<S> {
     ) {
         if let Some(client) = self.table.get_mut(id) {
             let before = client.replies.held_outside();
-            client.replies.complete_from(seq, source, false, &mut client.output, pool);
+            client.replies.complete_from(seq, source, Tail::Nothing, &mut client.output, pool);
             self.held_outside = self.held_outside + client.replies.held_outside() - before;
             mark(&mut client.dirty, id, &mut self.dirty);
         }

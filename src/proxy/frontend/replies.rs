@@ -66,6 +66,19 @@ pub(in crate::proxy) struct Replies {
     spare_buffers: Vec<Box<RingBuf>>,
     /// What went wrong in the reply of many parts that is leaving at the moment.
     failure: Option<Cow<'static, [u8]>>,
+    /// A key's value has left, and the end of its retrieval has not.
+    is_within_retrieval: bool,
+}
+
+/// What comes behind a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Tail {
+    /// `END`: it is all that was asked for.
+    End,
+    /// The other keys of a retrieval, which has its end for itself.
+    Keys,
+    /// Nothing.
+    Nothing,
 }
 
 impl Replies {
@@ -78,6 +91,7 @@ impl Replies {
             held_outside: 0,
             spare_buffers: Vec::new(),
             failure: None,
+            is_within_retrieval: false,
         }
     }
 
@@ -116,26 +130,27 @@ impl Replies {
         self.first.behind(self.slots.len())
     }
 
-    /// Moves the value at the head of `source`, `len` bytes, into its turn, with `END` behind it if
-    /// it is a whole reply.
+    /// Moves the value at the head of `source`, `len` bytes, into its turn.
     #[inline]
     pub(in crate::proxy) fn complete_from(
         &mut self,
         seq: ReplySeq,
         (source, len): (&mut RingBuf, usize),
-        ends: bool,
+        tail: Tail,
         output: &mut RingBuf,
         pool: &mut BufferPool,
     ) {
         if seq == self.first {
             output.take_from(pool, source, len);
-            if ends {
-                output.extend(pool, encode::END);
+            match tail {
+                Tail::End => output.extend(pool, encode::END),
+                Tail::Keys => self.is_within_retrieval = true,
+                Tail::Nothing => {}
             }
             self.take_first();
             return self.drain_ready(output, pool);
         }
-        let slot = hold((source, len), ends, &mut self.spare_buffers, pool);
+        let slot = hold((source, len), tail, &mut self.spare_buffers, pool);
         self.count(&slot);
         *self.slot(seq) = slot;
     }
@@ -189,6 +204,13 @@ impl Replies {
     /// Whether this turn, which was reserved, is still owed.
     pub(in crate::proxy) fn owes(&self, seq: ReplySeq) -> bool {
         seq.from(self.first) < self.slots.len()
+    }
+
+    /// Whether values have left whose retrieval goes on, and a reply is on its way that will have
+    /// them looked at again.
+    #[inline]
+    pub(in crate::proxy) fn is_within_retrieval(&self) -> bool {
+        self.is_within_retrieval && matches!(self.slots.front(), Some(Slot::Waiting))
     }
 
     /// Whether nothing is owed.
@@ -279,10 +301,13 @@ impl Replies {
             Slot::Failed(text) => {
                 self.failure.get_or_insert(text);
             }
-            Slot::End(text) => match self.failure.take() {
-                Some(failure) if !text.is_empty() => output.extend(pool, &failure),
-                _ => output.extend(pool, text),
-            },
+            Slot::End(text) => {
+                self.is_within_retrieval = false;
+                match self.failure.take() {
+                    Some(failure) if !text.is_empty() => output.extend(pool, &failure),
+                    _ => output.extend(pool, text),
+                }
+            }
         }
     }
 }
@@ -291,11 +316,11 @@ impl Replies {
 #[expect(clippy::vec_box, reason = "they are handed from slot to slot")]
 fn hold(
     (source, len): (&mut RingBuf, usize),
-    ends: bool,
+    tail: Tail,
     spare: &mut Vec<Box<RingBuf>>,
     pool: &mut BufferPool,
 ) -> Slot {
-    let end = if ends { encode::END } else { b"" };
+    let end = if tail == Tail::End { encode::END } else { b"" };
     if len >= BUFFERED_BYTES_MIN {
         let mut buffer = spare.pop().unwrap_or_default();
         buffer.take_from(pool, source, len);

@@ -128,6 +128,14 @@ impl<S> Link<S> {
         self.window.is_open(self.in_flight.len(), self.in_flight.cost())
     }
 
+    /// The same, when one is to be sent.
+    #[inline]
+    pub(in crate::proxy) fn finds_room(&mut self) -> bool {
+        let is_open = self.has_room();
+        self.window.found(is_open);
+        is_open
+    }
+
     /// Whether the value that stands for this key in the input answers the oldest request.
     #[inline]
     pub(in crate::proxy) fn front_is_for(&self, key: &Range<usize>) -> bool {

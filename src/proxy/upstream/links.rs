@@ -111,7 +111,7 @@ impl<S> Links<S> {
         let Some((link, to)) = self.with_backend(id) else {
             return Admission::Fail(Failure::Down);
         };
-        if !(link.turns.is_empty() || turn == Some(id)) || !link.has_room() {
+        if !(link.turns.is_empty() || turn == Some(id)) || !link.finds_room() {
             link.window.limits();
             let is_late = now.since(since) >= to.policy.timeout;
             return if is_late {

@@ -44,6 +44,8 @@ pub(in crate::proxy) struct Window {
     round_began: Time,
     /// Somebody had to wait because of the window since the round trip began.
     was_limit: bool,
+    /// It was full, and is not half empty yet.
+    was_full: bool,
     /// The window, requests and bytes, that comes back after the round trip in which it is small.
     draining: Option<(usize, usize)>,
 }
@@ -59,15 +61,25 @@ impl Window {
             round_fastest: u64::MAX,
             round_began: Time::default(),
             was_limit: false,
+            was_full: false,
             draining: None,
         }
     }
 
     /// Whether another request may be sent while so many are in flight, that cost so many bytes
-    /// together. One always may, however large it is.
+    /// together. One always may, however large it is. Once it was full it opens when it is half
+    /// empty: if each answer let one request go, each would be a line of its own for ever (as TCP
+    /// senders knew it, RFC 813).
     #[inline]
     pub(in crate::proxy) fn is_open(&self, requests: usize, bytes: usize) -> bool {
-        requests == 0 || requests < self.requests && bytes < self.bytes
+        let half = u32::from(self.was_full);
+        requests == 0 || requests < self.requests >> half && bytes < self.bytes >> half
+    }
+
+    /// It was found open, or full.
+    #[inline]
+    pub(in crate::proxy) fn found(&mut self, is_open: bool) {
+        self.was_full = !is_open;
     }
 
     /// Somebody has to wait.
@@ -167,5 +179,17 @@ mod tests {
     fn one_request_may_always_be_sent() {
         let window = Window::new();
         assert!(window.is_open(0, usize::MAX) && !window.is_open(1, usize::MAX));
+    }
+
+    #[test]
+    fn a_full_window_opens_when_it_is_half_empty() {
+        let mut window = Window::new();
+        assert!(window.is_open(REQUESTS_START - 1, 0));
+        assert!(!window.is_open(REQUESTS_START, 0));
+        window.found(false);
+        assert!(!window.is_open(REQUESTS_START / 2, 0));
+        assert!(window.is_open(REQUESTS_START / 2 - 1, 0));
+        window.found(true);
+        assert!(window.is_open(REQUESTS_START - 1, 0));
     }
 }
