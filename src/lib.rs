@@ -21,7 +21,7 @@
 //! - [`reactor`]: the shell. It owns the event loop, and is the only one to touch sockets and
 //!   clocks.
 //!
-//! The invariants, held by `tests/it/tidy/` where a machine can:
+//! The invariants, held by `tests/it/core/tidy/` where a machine can:
 //!
 //! 1. Only `reactor/` names mio, socket2 or `Instant::now`; only `slab.rs` names `Slab`; only
 //!    `main.rs` exits.
