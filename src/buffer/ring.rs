@@ -234,6 +234,41 @@ impl RingBuf {
         source.consume(len);
     }
 
+    /// Appends `head`, and behind it the first `len` bytes of another ring, which loses them. A large
+    /// message brings its buffer along here too: then it is the head that is put before it.
+    #[inline]
+    pub fn take_behind(
+        &mut self,
+        pool: &mut BufferPool,
+        head: [&[u8]; 2],
+        source: &mut Self,
+        len: usize,
+    ) {
+        if len >= MOVED_BYTES_MIN && self.is_empty() {
+            self.take_from(pool, source, len);
+            self.prepend(pool, head[1]);
+            return self.prepend(pool, head[0]);
+        }
+        self.extend(pool, head[0]);
+        self.extend(pool, head[1]);
+        self.take_from(pool, source, len);
+    }
+
+    /// Puts `bytes` before the oldest one.
+    fn prepend(&mut self, pool: &mut BufferPool, bytes: &[u8]) {
+        self.reserve(pool, self.len + bytes.len());
+        let before = self.head - self.buffer.start;
+        self.head = match before.checked_sub(bytes.len()) {
+            Some(at) => self.buffer.start + at,
+            None => self.head + self.buffer.size() - bytes.len(),
+        };
+        self.len += bytes.len();
+        let first = bytes.len().min(self.buffer.bytes.len() - self.head);
+        self.buffer.bytes[self.head..self.head + first].copy_from_slice(&bytes[..first]);
+        let start = self.buffer.start;
+        self.buffer.bytes[start..start + bytes.len() - first].copy_from_slice(&bytes[first..]);
+    }
+
     /// Whether its first `len` bytes are most of what it holds, and of what it could hold.
     fn is_mostly(&self, len: usize) -> bool {
         self.capacity() / 2 <= len && self.len / 2 <= len
@@ -378,6 +413,25 @@ mod tests {
             }
         }
         assert!(moved > 20, "{moved}");
+    }
+
+    #[test]
+    fn a_head_comes_before_what_is_copied_and_what_is_moved() {
+        let mut pool = BufferPool::new(1 << 20);
+        for (size, skipped) in [(0, 0), (9, 3), (1 << 16, 0), (1 << 16, 3), (1 << 16, 40)] {
+            for held_before in [&b""[..], b"before"] {
+                let (mut source, mut target) = (RingBuf::new(), RingBuf::new());
+                let message: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+                source.extend(&mut pool, &vec![b'o'; skipped]);
+                source.extend(&mut pool, &message);
+                source.extend(&mut pool, b"rest");
+                source.consume(skipped);
+                target.extend(&mut pool, held_before);
+                target.take_behind(&mut pool, [b"a head of ten", b"and more"], &mut source, size);
+                let expected = [held_before, b"a head of tenand more", &message].concat();
+                assert_eq!((held(&target), held(&source)), (expected, b"rest".to_vec()));
+            }
+        }
     }
 
     #[test]

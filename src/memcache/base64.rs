@@ -1,4 +1,4 @@
-//! Base64 as memcached reads it: bytes that are none of it are passed over, and what follows the
+//! Base64 as memcached writes and reads it: bytes that are none of it are passed over, and what follows the
 //! padding is not looked at. A key has to be placed by what the backend will take it for.
 
 /// What `text` stands for, in `out`; nothing when that cannot be said.
@@ -28,6 +28,25 @@ pub fn decode<'a>(text: &[u8], out: &'a mut [u8]) -> &'a [u8] {
     &out[..len]
 }
 
+/// Bytes of the base64 for `len` bytes.
+pub const fn encoded_len(len: usize) -> usize {
+    len.div_ceil(3) * 4
+}
+
+/// Writes the base64 for `bytes` into `out`, which has room for it. Returns how long it is.
+pub fn encode(bytes: &[u8], out: &mut [u8]) -> usize {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (piece, text) in bytes.chunks(3).zip(out.chunks_mut(4)) {
+        let byte = |at: usize| u32::from(piece.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (at, digit) in text.iter_mut().enumerate() {
+            let six = (bits >> (18 - 6 * at) & 63) as usize;
+            *digit = if at <= piece.len() { DIGITS[six] } else { b'=' };
+        }
+    }
+    encoded_len(bytes.len())
+}
+
 /// Six bits; the padding counts as none of them set.
 fn digit(byte: u8) -> Option<u32> {
     Some(u32::from(match byte {
@@ -44,6 +63,19 @@ fn digit(byte: u8) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (bytes, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v")] {
+            let mut out = [0; 8];
+            let len = encode(bytes.as_bytes(), &mut out);
+            assert_eq!(&out[..len], expected.as_bytes());
+        }
+        let key: Vec<u8> = (0..186).map(|at| (at * 7 % 251) as u8).collect();
+        let (mut text, mut back) = ([0; 250], [0; 250]);
+        let len = encode(&key, &mut text);
+        assert_eq!((len, decode(&text[..len], &mut back)), (248, &key[..]));
+    }
 
     #[test]
     fn it_reads_what_memcached_reads() {

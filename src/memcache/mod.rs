@@ -5,6 +5,8 @@ pub mod op;
 
 pub mod text;
 
+pub mod binary;
+
 /// The longest key, bytes (memcached's `KEY_MAX_LENGTH`).
 pub const KEY_BYTES_MAX: usize = 250;
 

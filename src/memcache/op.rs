@@ -62,7 +62,9 @@ pub struct Op {
     pub cas: u64,
     /// Of an `incr` or a `decr`: the difference. Zero when it is no number; the backend says so.
     pub delta: u64,
-    /// What the answer has to repeat so that its client knows what it is for; none in text.
+    /// What the answer has to repeat so that its client knows what it is for; none in text. Where
+    /// there is one the request is a frame of the binary protocol: what is called its line is all
+    /// of it but the value.
     pub opaque: Option<u32>,
     /// Where the part that a backend needs to see ends: `noreply` and what is ignored come after.
     pub forward_end: usize,
@@ -108,6 +110,12 @@ impl Op {
     /// Whether the client is not even told of an error: meta commands show errors always.
     pub fn hides_errors(&self) -> bool {
         self.quiet && self.command != Command::MetaSet
+    }
+
+    /// Whether it is a frame of the binary protocol, which backends see as a line of text.
+    #[inline]
+    pub fn is_frame(&self) -> bool {
+        self.opaque.is_some()
     }
 
     /// Whether it is a retrieval of the classic kind, which may name many keys.

@@ -11,6 +11,7 @@ use super::request_kind::RequestKind;
 use super::route::{is_up, placed_by, route};
 use super::upstream::backend::Health;
 use crate::memcache::KEY_BYTES_MAX;
+use crate::memcache::binary::command;
 use crate::memcache::op::Command;
 use crate::memcache::text::encode;
 use crate::memcache::text::line::{Refusal, Request};
@@ -35,6 +36,9 @@ impl<S> Proxy<S> {
     pub(super) fn serve_own(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
         let command = request.op.command;
         if command == Command::Quit {
+            if self.clients.get_mut(id).is_some_and(|client| client.speaks_binary()) {
+                self.answer_own(id, Slot::Text(encode::OK));
+            }
             self.end_reading(id);
             return Next::Rest;
         }
@@ -63,7 +67,7 @@ impl<S> Proxy<S> {
     /// answered, and an error if there was one.
     fn broadcast(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
         self.clients.begin_owing(id);
-        let Self { clients, links, pools, pool, .. } = self;
+        let Self { clients, links, pools, pool, scratch, .. } = self;
         let allowance = clients.allowance;
         let Some(client) = clients.get_mut(id) else {
             return Next::Rest;
@@ -73,13 +77,20 @@ impl<S> Proxy<S> {
             return Next::Rest;
         }
         let kind = RequestKind::Broadcast;
+        let line = request.op.is_frame().then(|| {
+            let head = client.input.slice(0..request.line_len, scratch);
+            command::line(head, &request.op, 0)
+        });
         for backend in &pools[client.pool].members {
             let seq = client.replies.reserve();
             client.record_request(seq, kind);
             match links.unwindowed(*backend, client.lane, now) {
                 Some(link) => {
                     let pending = Pending::new(id, seq, kind, now, now);
-                    link.push_copy(pending, &client.input, request, pool);
+                    match &line {
+                        Some(line) => link.push_pieces(pending, &[line.bytes()], pool),
+                        None => link.push_copy(pending, &client.input, request, pool),
+                    }
                 }
                 None => {
                     let down = Failure::Down;
@@ -105,21 +116,27 @@ impl<S> Proxy<S> {
             return;
         };
         let op = &request.op;
-        if !matches!(op.command, Command::Set | Command::MetaSet) {
+        let head = client.input.slice(0..op.forward_end, scratch);
+        let key = &head[op.key.clone()];
+        let line = if op.is_frame() { command::forgetting_line(head, op) } else { None };
+        if !matches!(op.command, Command::Set | Command::MetaSet) || op.is_frame() && line.is_none()
+        {
             return client.input.consume(request.line_len);
         }
-        client.record_refused_write();
-        let key = client.input.slice(op.key.clone(), scratch);
-        let kind = match op.key_is_base64 {
+        let kind = match op.key_is_base64 || line.is_some() {
             true => RequestKind::MetaForget,
             false => RequestKind::Forget,
         };
         let place = |key: &[u8]| route(pools, client.pool, &links.backends, key).backend;
         let backend = placed_by(op, key, place);
         if let Some(link) = links.unwindowed(backend, client.lane, now) {
-            let pieces = encode::delete_pieces(key, op.key_is_base64);
+            let pieces = match &line {
+                Some(line) => [line.bytes(), b"", b""],
+                None => encode::delete_pieces(key, op.key_is_base64),
+            };
             link.push_pieces(Pending::own(kind, now), &pieces, pool);
         }
+        client.record_refused_write();
         client.input.consume(request.line_len);
     }
 
@@ -171,8 +188,12 @@ impl<S> Proxy<S> {
             return Slot::Nothing;
         };
         let pool = client.pool;
-        let line = client.input.slice(0..request.line_len, &mut self.scratch).trim_ascii_end();
-        let mut words = Words::new(line, "stats".len());
+        let (range, start) = match request.op.is_frame() {
+            true => (request.op.key.clone(), 0),
+            false => (0..request.line_len, "stats".len()),
+        };
+        let line = client.input.slice(range, &mut self.scratch).trim_ascii_end();
+        let mut words = Words::new(line, start);
         let mut word = || words.next().map_or_else(Vec::new, |word| line[word].to_vec());
         let (argument, second) = (word(), word());
         let mut text = Text::default();

@@ -32,6 +32,7 @@ use super::setup::About;
 use super::upstream::link::{Link, Role};
 use super::upstream::links::Admission;
 use crate::buffer::{BufferPool, RingBuf};
+use crate::memcache::binary::command;
 use crate::memcache::text::encode;
 use crate::memcache::text::line::Refusal;
 use crate::memcache::text::line::Request;
@@ -71,6 +72,11 @@ fn send<S>(
         let key = &line[op.key.clone()];
         link.push_key(op.command, about.exptime_within(op, ttl, now), key, pending, pool);
         return input.consume(request.len);
+    }
+    if op.is_frame() {
+        let line = command::line(line, op, about.exptime_of_frame(op, ttl, now));
+        link.push_frame(pending, &line, (input, request), pool);
+        return;
     }
     let kept = if op.refetchable { link.in_flight.keep(line, pool) } else { 0 };
     let head = ttl.map(|ttl| about.capped(line, op, ttl, now));
@@ -168,7 +174,7 @@ impl<S> Proxy<S> {
         if let Some(multiget) = client.multiget.take() {
             return self.multiget(id, multiget, visit);
         }
-        match client.parser.advance(&client.input, scratch) {
+        match client.next_step(scratch) {
             Step::Partial { total } => {
                 client.bytes_needed = total;
                 clients.queue_if_behind(id);
@@ -186,6 +192,10 @@ impl<S> Proxy<S> {
             Step::Refused { refusal, quiet, len } => {
                 client.input.consume(len);
                 self.refuse(id, refusal, quiet)
+            }
+            Step::Binary => {
+                client.speak_binary();
+                Next::More
             }
             Step::Unterminated => {
                 self.refuse(id, Refusal::LineTooLong, false);

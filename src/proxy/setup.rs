@@ -77,6 +77,11 @@ impl About {
         expiry::capped(&text, op.command, ttl, self.unix_time(now))
     }
 
+    /// The expiry that a frame asks for, cut down to `ttl` seconds if there is a limit.
+    pub(super) fn exptime_of_frame(&self, op: &Op, ttl: Option<u32>, now: Time) -> i64 {
+        ttl.map_or(op.exptime, |ttl| expiry::cut(op.exptime, i64::from(ttl), self.unix_time(now)))
+    }
+
     /// The expiry that a retrieval asks for, cut down to `ttl` seconds if there is a limit.
     #[inline]
     pub(super) fn exptime_within(&self, op: &Op, ttl: Option<u32>, now: Time) -> i64 {

@@ -31,15 +31,21 @@ pub enum Refusal {
     LineTooLong,
     /// HTTP: a web page that was told to talk to a memcache port.
     Http,
-    /// The binary protocol.
-    Binary,
+    /// The lengths of a frame of the binary protocol do not fit together.
+    BadLengths,
+    /// A frame that lacks a part, or has one too many.
+    BadArguments,
+    /// The key of a frame, which has bytes that must stand in base64, is too long for that.
+    LongKey,
+    /// No frame where one should begin.
+    BadMagic,
 }
 
 impl Refusal {
     /// The answer, in memcached's words where it has some.
     pub const fn text(self) -> &'static [u8] {
         match self {
-            Self::Unknown | Self::Http => b"ERROR\r\n",
+            Self::Unknown | Self::Http | Self::BadLengths => b"ERROR\r\n",
             Self::BadFormat => b"CLIENT_ERROR bad command line format\r\n",
             Self::BadDelete => {
                 b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
@@ -52,13 +58,16 @@ impl Refusal {
             Self::TooLarge => b"SERVER_ERROR object too large for cache\r\n",
             Self::NotHere => b"CLIENT_ERROR not available through nodeproxy\r\n",
             Self::LineTooLong => b"CLIENT_ERROR line too long\r\n",
-            Self::Binary => b"CLIENT_ERROR the binary protocol is not supported\r\n",
+            Self::BadArguments => b"CLIENT_ERROR invalid arguments\r\n",
+            Self::LongKey => b"CLIENT_ERROR key too long\r\n",
+            // Memcached says nothing then.
+            Self::BadMagic => b"",
         }
     }
 
     /// Whether nothing that follows can be trusted, so that the connection ends.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Http | Self::Binary)
+        matches!(self, Self::Http | Self::BadLengths | Self::BadArguments | Self::BadMagic)
     }
 }
 

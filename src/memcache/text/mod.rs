@@ -34,5 +34,5 @@ pub const GET_LINE_BYTES_MAX: usize = 1 << 20;
 /// A reply's line must end within so many bytes; memcached's own longest is below 1,100.
 pub const REPLY_LINE_BYTES_MAX: usize = 8192;
 
-/// The first byte of a request of the binary protocol, which need not hold a line end.
-const BINARY_MAGIC: u8 = 0x80;
+/// The first byte of a request of the binary protocol, with which no line begins.
+pub const BINARY_MAGIC: u8 = 0x80;

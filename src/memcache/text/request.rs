@@ -33,6 +33,31 @@ pub enum Step {
     },
     /// A line without an end: nothing that follows can be understood.
     Unterminated,
+    /// The first byte of a client that speaks the binary protocol.
+    Binary,
+}
+
+/// Bytes that go by before the request that they belong to is refused.
+#[derive(Debug)]
+pub struct Discard {
+    /// How many there are.
+    pub left: usize,
+    /// The error.
+    pub refusal: Refusal,
+    /// Whether the client wants no answer.
+    pub quiet: bool,
+}
+
+impl Discard {
+    /// Some more of them may have come. The last step is the refusal, and then none are left.
+    pub fn advance(&mut self, input: &RingBuf) -> Step {
+        let count = input.len().min(self.left);
+        self.left -= count;
+        if self.left == 0 {
+            return Step::Refused { refusal: self.refusal, quiet: self.quiet, len: count };
+        }
+        if count == 0 { Step::Partial { total: 1 } } else { Step::Skip(count) }
+    }
 }
 
 /// The state machine.
@@ -52,7 +77,7 @@ enum State {
     /// Behind the line of this request, in its value.
     Value(Request),
     /// In a value that was refused.
-    Discard { left: usize, refusal: Refusal, quiet: bool },
+    Discard(Discard),
 }
 
 const START: State = State::Line { scanned: 0, has_control_bytes: false };
@@ -74,7 +99,7 @@ impl RequestParser {
         if self.fresh && !input.is_empty() {
             self.fresh = false;
             if input.byte(0) == BINARY_MAGIC {
-                return Step::Refused { refusal: Refusal::Binary, quiet: false, len: input.len() };
+                return Step::Binary;
             }
         }
         match &mut self.state {
@@ -95,18 +120,12 @@ impl RequestParser {
                 }
                 None => Step::Partial { total: request.len },
             },
-            State::Discard { left, refusal, quiet } => {
-                let count = input.len().min(*left);
-                *left -= count;
-                if *left > 0 && count == 0 {
-                    return Step::Partial { total: 1 };
+            State::Discard(discard) => {
+                let step = discard.advance(input);
+                if discard.left == 0 {
+                    self.state = START;
                 }
-                if *left > 0 {
-                    return Step::Skip(count);
-                }
-                let refused = Step::Refused { refusal: *refusal, quiet: *quiet, len: count };
-                self.state = START;
-                refused
+                step
             }
         }
     }
@@ -129,7 +148,7 @@ impl RequestParser {
                 Step::Refused { refusal, quiet, len: line_len }
             }
             ParsedLine::Discard { value, refusal, quiet } => {
-                self.state = State::Discard { left: value + 2, refusal, quiet };
+                self.state = State::Discard(Discard { left: value + 2, refusal, quiet });
                 Step::Skip(line_len)
             }
         }
@@ -143,7 +162,8 @@ impl RequestParser {
         let request = Request { len: line_len + value + 2, op, line_len };
         if value > self.value_bytes_max {
             let quiet = request.op.hides_errors();
-            self.state = State::Discard { left: value + 2, refusal: Refusal::TooLarge, quiet };
+            let refusal = Refusal::TooLarge;
+            self.state = State::Discard(Discard { left: value + 2, refusal, quiet });
             return Step::Oversize(request);
         }
         if let Some(step) = value_end(input, &request) {

@@ -11,8 +11,9 @@ use super::super::request_kind::RequestKind;
 use super::super::upstream::turns::Credit;
 use super::replies::Replies;
 use crate::buffer::{BufferPool, RingBuf};
+use crate::memcache::binary::request::FrameParser;
 use crate::memcache::text::line::Request;
-use crate::memcache::text::request::RequestParser;
+use crate::memcache::text::request::{RequestParser, Step};
 use crate::time::Time;
 
 /// What a client may cost.
@@ -44,6 +45,13 @@ pub(in crate::proxy) struct MultiGet {
     pub(in crate::proxy) at: usize,
 }
 
+/// What a client speaks, and what takes it apart: its first byte tells.
+#[derive(Debug)]
+enum Protocol {
+    Text(RequestParser),
+    Binary(FrameParser),
+}
+
 /// What all clients together allow each of them at the moment.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct Allowance {
@@ -67,7 +75,7 @@ pub struct Client<S> {
     pub output: RingBuf,
     /// The shell's notes.
     pub readiness: Readiness,
-    pub(in crate::proxy) parser: RequestParser,
+    protocol: Protocol,
     pub(in crate::proxy) replies: Replies,
     pub(in crate::proxy) multiget: Option<MultiGet>,
     pub(in crate::proxy) reading: Reading,
@@ -124,7 +132,7 @@ impl<S> Client<S> {
             input: RingBuf::new(),
             output: RingBuf::new(),
             readiness: Readiness { writable: true, ..Readiness::default() },
-            parser: RequestParser::new(limits.value_bytes_max),
+            protocol: Protocol::Text(RequestParser::new(limits.value_bytes_max)),
             replies: Replies::new(),
             multiget: None,
             reading: Reading::Open,
@@ -147,6 +155,41 @@ impl<S> Client<S> {
             dirty: false,
             queued: false,
         }
+    }
+
+    /// The next thing that its input holds.
+    #[inline]
+    pub(in crate::proxy) fn next_step(&mut self, scratch: &mut Vec<u8>) -> Step {
+        match &mut self.protocol {
+            Protocol::Text(parser) => parser.advance(&self.input, scratch),
+            Protocol::Binary(_) => self.next_frame(scratch),
+        }
+    }
+
+    /// Its first byte says that it speaks the binary protocol.
+    pub(in crate::proxy) fn speak_binary(&mut self) {
+        self.protocol = Protocol::Binary(FrameParser::new(self.limits.value_bytes_max));
+    }
+
+    /// Whether it speaks the binary protocol.
+    pub(in crate::proxy) fn speaks_binary(&self) -> bool {
+        matches!(self.protocol, Protocol::Binary(_))
+    }
+
+    fn next_frame(&mut self, scratch: &mut Vec<u8>) -> Step {
+        let Protocol::Binary(parser) = &mut self.protocol else {
+            return Step::Skip(0);
+        };
+        let step = parser.advance(&self.input, scratch);
+        let asked = parser.asked();
+        let key: &[u8] = match &step {
+            Step::Request(request) if asked.opcode.repeats_key() => {
+                self.input.slice(request.op.key.clone(), scratch)
+            }
+            _ => b"",
+        };
+        self.replies.begin_frame(asked, key);
+        step
     }
 
     /// Whether another request of it is taken up: not while it is owed as much as it may be.

@@ -6,7 +6,9 @@
 use super::super::ids::ReplySeq;
 use super::super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
 use super::super::request_kind::RequestKind;
+use super::frames::Frames;
 use crate::buffer::{BufferPool, RingBuf};
+use crate::memcache::binary::request::Asked;
 use crate::memcache::text::encode;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -68,6 +70,8 @@ pub(in crate::proxy) struct Replies {
     failure: Option<Cow<'static, [u8]>>,
     /// A key's value has left, and the end of its retrieval has not.
     is_within_retrieval: bool,
+    /// Of a client that speaks the binary protocol.
+    frames: Option<Box<Frames>>,
 }
 
 /// What comes behind a value.
@@ -92,7 +96,15 @@ impl Replies {
             spare_buffers: Vec::new(),
             failure: None,
             is_within_retrieval: false,
+            frames: None,
         }
+    }
+
+    /// What leaves from now on leaves as frames; the turns that are reserved next are those of
+    /// replies to this request, which has this key.
+    #[inline]
+    pub(super) fn begin_frame(&mut self, asked: Asked, key: &[u8]) {
+        self.frames.get_or_insert_default().begin(asked, key);
     }
 
     /// Takes memory that another queue has left, unless it has some.
@@ -109,6 +121,9 @@ impl Replies {
     /// than to hand around.
     #[inline]
     pub(in crate::proxy) fn release_memory(&mut self, spare: &mut Vec<Queue>) {
+        if let Some(frames) = &mut self.frames {
+            frames.rest();
+        }
         if self.slots.capacity() > SLOTS_KEPT {
             let queue = std::mem::take(&mut self.slots);
             if spare.len() < QUEUES_KEPT_MAX {
@@ -122,6 +137,9 @@ impl Replies {
     pub(in crate::proxy) fn reserve(&mut self) -> ReplySeq {
         let seq = self.first.behind(self.slots.len());
         self.slots.push_back(Slot::Waiting);
+        if let Some(frames) = &mut self.frames {
+            frames.reserve();
+        }
         seq
     }
 
@@ -141,11 +159,16 @@ impl Replies {
         pool: &mut BufferPool,
     ) {
         if seq == self.first {
-            output.take_from(pool, source, len);
-            match tail {
-                Tail::End => output.extend(pool, encode::END),
-                Tail::Keys => self.is_within_retrieval = true,
-                Tail::Nothing => {}
+            match &mut self.frames {
+                None => {
+                    output.take_from(pool, source, len);
+                    match tail {
+                        Tail::End => output.extend(pool, encode::END),
+                        Tail::Keys => self.is_within_retrieval = true,
+                        Tail::Nothing => {}
+                    }
+                }
+                Some(frames) => frames.write_from((source, len), output, pool),
             }
             self.take_first();
             return self.drain_ready(output, pool);
@@ -230,7 +253,8 @@ impl Replies {
 
     /// Bytes that the queue and what it holds take.
     pub(in crate::proxy) fn memory(&self) -> usize {
-        self.held + self.slots.capacity() * size_of::<Slot>()
+        let frames = self.frames.as_ref().map_or(0, |frames| frames.memory());
+        self.held + self.slots.capacity() * size_of::<Slot>() + frames
     }
 
     /// Gives back what is held: nobody will read it.
@@ -248,6 +272,8 @@ impl Replies {
     pub(in crate::proxy) fn check(&self) {
         let held: usize = self.slots.iter().map(held_bytes).sum();
         assert_eq!(self.held, held, "bytes of replies that wait for their turn");
+        let frames = self.frames.as_ref().map_or(self.slots.len(), |frames| frames.len());
+        assert_eq!(self.slots.len(), frames, "frames that are owed");
         let first = self.slots.front();
         assert!(
             matches!(first, None | Some(Slot::Waiting | Slot::Evicted(_))),
@@ -287,27 +313,40 @@ impl Replies {
         self.held_outside -= outside_bytes(&slot);
         match slot {
             Slot::Bytes(bytes) => {
-                output.extend(pool, &bytes);
+                self.say(&bytes, output, pool);
                 pool.recycle_reply_buf(bytes);
             }
             Slot::Buffer(mut buffer) => {
                 let len = buffer.len();
-                output.take_from(pool, &mut buffer, len);
+                match &mut self.frames {
+                    None => output.take_from(pool, &mut buffer, len),
+                    Some(frames) => frames.write_from((&mut buffer, len), output, pool),
+                }
                 buffer.release_if_empty(pool);
                 self.spare_buffers.push(buffer);
             }
-            Slot::Text(text) => output.extend(pool, text),
-            Slot::Nothing | Slot::Waiting | Slot::Evicted(_) => {}
+            Slot::Text(text) => self.say(text, output, pool),
+            Slot::Nothing | Slot::Waiting | Slot::Evicted(_) => self.say(b"", output, pool),
             Slot::Failed(text) => {
                 self.failure.get_or_insert(text);
+                self.say(b"", output, pool);
             }
             Slot::End(text) => {
                 self.is_within_retrieval = false;
                 match self.failure.take() {
-                    Some(failure) if !text.is_empty() => output.extend(pool, &failure),
-                    _ => output.extend(pool, text),
+                    Some(failure) if !text.is_empty() => self.say(&failure, output, pool),
+                    _ => self.say(text, output, pool),
                 }
             }
+        }
+    }
+
+    /// Writes the reply whose turn it is, or that part of it; nothing when there is nothing to say.
+    #[inline]
+    fn say(&mut self, text: &[u8], output: &mut RingBuf, pool: &mut BufferPool) {
+        match &mut self.frames {
+            None => output.extend(pool, text),
+            Some(frames) => frames.write_text(text, output, pool),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::in_flight::InFlight;
 use super::turns::Turns;
 use super::window::Window;
 use crate::buffer::{BufferPool, RingBuf};
+use crate::memcache::binary::command::Line;
 use crate::memcache::op::{Command, Op};
 use crate::memcache::text::encode;
 use crate::memcache::text::line::Request;
@@ -261,6 +262,28 @@ impl<S> Link<S> {
             None => self.take_request(input, request, pool),
         }
         self.push_written(pending, before);
+    }
+
+    /// Writes what the frame at the head of `input` asks: this line, and its value; `input` loses
+    /// it.
+    pub(in crate::proxy) fn push_frame(
+        &mut self,
+        pending: Pending,
+        line: &Line,
+        (input, request): (&mut RingBuf, &Request),
+        pool: &mut BufferPool,
+    ) {
+        self.end_line(pool);
+        let refetchable = request.op.refetchable;
+        let kept = if refetchable { self.in_flight.keep(line.without_end(), pool) } else { 0 };
+        let before = self.output.len();
+        input.consume(request.line_len);
+        let value = request.len - request.line_len;
+        self.output.take_behind(pool, [line.bytes(), b""], input, value);
+        if request.op.value.is_some() {
+            self.output.extend(pool, encode::LINE_END);
+        }
+        self.push_written(Pending { kept, ..pending }, before);
     }
 
     /// Writes a copy of the request at the head of `input`.

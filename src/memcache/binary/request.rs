@@ -1,0 +1,226 @@
+//! Finds where one frame of a client ends, and what it asks.
+
+use super::HEADER_BYTES;
+use super::command::{is_plain, takes_base64};
+use super::opcode::{Opcode, Verb};
+use crate::buffer::RingBuf;
+use crate::memcache::KEY_BYTES_MAX;
+use crate::memcache::op::{Command, Op};
+use crate::memcache::text::BINARY_MAGIC;
+use crate::memcache::text::line::{Refusal, Request};
+use crate::memcache::text::request::{Discard, Step};
+
+/// What the answer to a frame has to repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The opcode.
+    pub opcode: Opcode,
+    /// A number of the client's.
+    pub opaque: u32,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct FrameParser {
+    /// A value or a body that is skipped.
+    discard: Option<Discard>,
+    /// Bytes; a longer value is refused.
+    value_bytes_max: usize,
+    asked: Asked,
+}
+
+/// The numbers of a header.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    magic: u8,
+    opcode: Opcode,
+    key: usize,
+    extras: usize,
+    body: usize,
+    opaque: u32,
+    cas: u64,
+}
+
+impl Header {
+    fn read(bytes: &[u8; HEADER_BYTES]) -> Self {
+        Self {
+            magic: bytes[0],
+            opcode: Opcode(bytes[1]),
+            key: usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+            extras: usize::from(bytes[4]),
+            body: number(&bytes[8..12]) as usize,
+            opaque: number(&bytes[12..16]) as u32,
+            cas: number(&bytes[16..24]),
+        }
+    }
+
+    /// Bytes before the value.
+    fn head(&self) -> usize {
+        HEADER_BYTES + self.extras + self.key
+    }
+
+    /// Bytes of the value.
+    fn value(&self) -> usize {
+        self.body - self.extras - self.key
+    }
+
+    /// What is wrong with the lengths.
+    fn flaw(&self) -> Option<Refusal> {
+        use Verb as V;
+        if self.extras + self.key > self.body {
+            return Some(Refusal::BadLengths);
+        }
+        if self.key > KEY_BYTES_MAX {
+            return Some(Refusal::BadArguments);
+        }
+        let (has_key, extras, has_value) = (self.key > 0, self.extras, self.value() > 0);
+        let is_right = match self.opcode.verb() {
+            V::Get | V::GetKey | V::Delete => has_key && extras == 0 && !has_value,
+            V::Set | V::Add | V::Replace => has_key && extras == 8,
+            V::Append | V::Prepend | V::SaslAuth => has_key && extras == 0,
+            V::Increment | V::Decrement => has_key && extras == 20 && !has_value,
+            // What follows is taken for the next frame.
+            V::Touch | V::GetAndTouch | V::GetKeyAndTouch => has_key && extras == 4,
+            V::Stat => extras == 0,
+            V::Flush => !has_key && matches!(extras, 0 | 4) && !has_value,
+            V::Verbosity => !has_key && extras == 4 && !has_value,
+            V::Noop | V::Version | V::Quit | V::SaslMechanisms => self.body == 0,
+            V::Unknown => true,
+        };
+        (!is_right).then_some(Refusal::BadArguments)
+    }
+}
+
+impl FrameParser {
+    /// At the start of a frame. Values of more than `value_bytes_max` bytes will be refused.
+    pub fn new(value_bytes_max: usize) -> Self {
+        Self { discard: None, value_bytes_max, asked: Asked::default() }
+    }
+
+    /// What the answer to the frame has to repeat that was looked at last.
+    pub fn asked(&self) -> Asked {
+        self.asked
+    }
+
+    /// Goes on where it stopped. `scratch` is used when a frame wraps around the ring's end.
+    pub fn advance(&mut self, input: &RingBuf, scratch: &mut Vec<u8>) -> Step {
+        if self.discard.is_some() {
+            return self.skip(input);
+        }
+        if input.len() < HEADER_BYTES {
+            return Step::Partial { total: HEADER_BYTES };
+        }
+        let Some(header) = input.slice(0..HEADER_BYTES, scratch).first_chunk() else {
+            return Step::Partial { total: HEADER_BYTES };
+        };
+        let header = Header::read(header);
+        if header.magic != BINARY_MAGIC {
+            let (refusal, len) = (Refusal::BadMagic, input.len());
+            return Step::Refused { refusal, quiet: false, len };
+        }
+        if input.len() < header.head() {
+            return Step::Partial { total: header.head() };
+        }
+        self.asked = Asked { opcode: header.opcode, opaque: header.opaque };
+        if let Some(refusal) = header.flaw() {
+            return Step::Refused { refusal, quiet: false, len: input.len() };
+        }
+        let head = input.slice(0..header.head(), scratch);
+        match understand(&header, head) {
+            Ok(op) => self.request(input, op),
+            Err(refusal) => self.refuse(input, refusal, HEADER_BYTES.saturating_add(header.body)),
+        }
+    }
+
+    /// A request, when its value is there too.
+    fn request(&mut self, input: &RingBuf, op: Op) -> Step {
+        let (line_len, value) = (op.forward_end, op.value.unwrap_or(0));
+        let request = Request { len: line_len + value, op, line_len };
+        if value > self.value_bytes_max {
+            self.discard = Some(Discard { left: value, refusal: Refusal::TooLarge, quiet: false });
+            return Step::Oversize(request);
+        }
+        match input.len() < request.len {
+            true => Step::Partial { total: request.len },
+            false => Step::Request(request),
+        }
+    }
+
+    /// Refuses a frame of `len` bytes once it has gone by.
+    fn refuse(&mut self, input: &RingBuf, refusal: Refusal, len: usize) -> Step {
+        self.discard = Some(Discard { left: len, refusal, quiet: false });
+        self.skip(input)
+    }
+
+    fn skip(&mut self, input: &RingBuf) -> Step {
+        let Some(discard) = &mut self.discard else {
+            return Step::Skip(0);
+        };
+        let step = discard.advance(input);
+        if discard.left == 0 {
+            self.discard = None;
+        }
+        step
+    }
+}
+
+/// Understands the frame that begins with `head`: all of it but its value.
+fn understand(header: &Header, head: &[u8]) -> Result<Op, Refusal> {
+    use Verb as V;
+    let extras = &head[HEADER_BYTES..HEADER_BYTES + header.extras];
+    let key = HEADER_BYTES + header.extras..head.len();
+    let verb = header.opcode.verb();
+    let is_plain = is_plain(&head[key.clone()]);
+    let command = match verb {
+        V::Get | V::GetKey if is_plain => Command::Gets,
+        V::GetAndTouch | V::GetKeyAndTouch if is_plain => Command::Gats,
+        V::Get | V::GetKey | V::Touch | V::GetAndTouch | V::GetKeyAndTouch => Command::MetaGet,
+        V::Set | V::Add | V::Replace | V::Append | V::Prepend => Command::MetaSet,
+        V::Delete => Command::MetaDelete,
+        V::Increment | V::Decrement => Command::MetaArithmetic,
+        V::Flush => Command::FlushAll,
+        V::Noop => Command::MetaNoop,
+        V::Version => Command::Version,
+        V::Stat => Command::Stats,
+        V::Verbosity => Command::Verbosity,
+        V::Quit => Command::Quit,
+        V::SaslMechanisms | V::SaslAuth | V::Unknown => return Err(Refusal::Unknown),
+    };
+    if !is_plain && verb != V::Stat && !takes_base64(&head[key.clone()]) {
+        return Err(Refusal::LongKey);
+    }
+    let mut op = Op {
+        opaque: Some(header.opaque),
+        cas: header.cas,
+        refetchable: command == Command::MetaGet && matches!(verb, V::Get | V::GetKey),
+        ..Op::new(command, key, head.len())
+    };
+    match (command, extras.len()) {
+        (Command::MetaSet, 8) => {
+            op.flags = number(&extras[..4]) as u32;
+            op.exptime = exptime(&extras[4..]);
+        }
+        (Command::MetaArithmetic, _) => {
+            op.delta = number(&extras[..8]);
+            op.exptime = exptime(&extras[16..]);
+        }
+        (_, 4) => op.exptime = exptime(extras),
+        _ => {}
+    }
+    if command == Command::MetaSet {
+        op.value = Some(header.value());
+    }
+    Ok(op)
+}
+
+/// An expiry. Text has signed ones of 32 bits; what is beyond is a moment after 2038 here, which is
+/// as good as never.
+fn exptime(bytes: &[u8]) -> i64 {
+    i32::try_from(number(bytes)).map_or(0, i64::from)
+}
+
+/// A big-endian number.
+#[inline]
+pub(super) fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
