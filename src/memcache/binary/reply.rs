@@ -99,26 +99,14 @@ pub fn write_number(
 
 /// Writes what a reply without a value says, if its client wants to know. `key` is for answers that
 /// repeat it. Only statistics have several lines.
-pub fn write_text(
-    out: &mut RingBuf,
-    pool: &mut BufferPool,
-    asked: Asked,
-    key: &[u8],
-    text: &[u8],
-) {
+pub fn write_text(out: &mut RingBuf, pool: &mut BufferPool, asked: Asked, key: &[u8], text: &[u8]) {
     match text.starts_with(b"STAT ") {
         true => write_statistics(out, pool, asked, text),
         false => write_line(out, pool, asked, key, text),
     }
 }
 
-fn write_line(
-    out: &mut RingBuf,
-    pool: &mut BufferPool,
-    asked: Asked,
-    key: &[u8],
-    line: &[u8],
-) {
+fn write_line(out: &mut RingBuf, pool: &mut BufferPool, asked: Asked, key: &[u8], line: &[u8]) {
     if let Some(frame) = understand(asked.opcode, key, line.trim_ascii_end()) {
         write(out, pool, asked, frame);
     }

@@ -1,6 +1,8 @@
 //! What honest backends that hold nothing make a client hear.
 
 use nodeproxy::buffer::{BufferPool, RingBuf};
+use nodeproxy::memcache::binary::reply;
+use nodeproxy::memcache::binary::request::FrameParser;
 use nodeproxy::memcache::op::{Command, Op};
 use nodeproxy::memcache::text::request::{RequestParser, Step};
 
@@ -24,6 +26,7 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
                     break;
                 }
             }
+            Step::Binary => return frames(&mut pool, ring),
             Step::Unterminated => {
                 answers.extend(b"CLIENT_ERROR line too long\r\n");
                 break;
@@ -38,6 +41,44 @@ pub fn answers(requests: &[u8]) -> Vec<u8> {
         }
     }
     answers
+}
+
+/// The same where the first byte is that of the binary protocol.
+fn frames(pool: &mut BufferPool, mut ring: RingBuf) -> Vec<u8> {
+    let (mut out, mut scratch) = (RingBuf::new(), Vec::new());
+    let mut parser = FrameParser::new(VALUE_BYTES_MAX);
+    while !ring.is_empty() {
+        let step = parser.advance(&ring, &mut scratch);
+        let mut is_over = false;
+        let (text, key, len) = match step {
+            Step::Partial { .. } | Step::Binary | Step::Unterminated => break,
+            Step::Skip(count) => {
+                ring.consume(count);
+                continue;
+            }
+            Step::Oversize(request) => {
+                ring.consume(request.line_len);
+                continue;
+            }
+            Step::Refused { refusal, len, .. } => {
+                is_over = refusal.is_final();
+                (refusal.text(), 0..0, len)
+            }
+            Step::Request(request) => {
+                is_over = request.op.command == Command::Quit;
+                let text: &[u8] = if is_over { b"OK\r\n" } else { answer(&request.op) };
+                (text, request.op.key, request.len)
+            }
+        };
+        let key = ring.slice(key, &mut scratch);
+        reply::write_text(&mut out, pool, parser.asked(), key, text);
+        ring.consume(len);
+        if is_over {
+            break;
+        }
+    }
+    let (first, second) = out.pieces(0..out.len());
+    [first, second].concat()
 }
 
 fn answer(line: &Op) -> &'static [u8] {

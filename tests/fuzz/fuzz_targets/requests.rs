@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use nodeproxy::buffer::{BufferPool, RingBuf};
 use nodeproxy::memcache::KEY_BYTES_MAX;
+use nodeproxy::memcache::binary::request::FrameParser;
 use nodeproxy::memcache::op::Op;
 use nodeproxy::memcache::text::LINE_BYTES_MAX;
 use nodeproxy::memcache::text::line::{Refusal, Request};
@@ -21,13 +22,33 @@ enum Seen {
     Unterminated,
 }
 
+/// Of the protocol that the first byte tells.
+enum Parser {
+    Text(RequestParser),
+    Binary(FrameParser),
+}
+
+impl Parser {
+    fn advance(&mut self, ring: &RingBuf, scratch: &mut Vec<u8>) -> Step {
+        let step = match self {
+            Self::Text(parser) => parser.advance(ring, scratch),
+            Self::Binary(parser) => return parser.advance(ring, scratch),
+        };
+        if step == Step::Binary {
+            *self = Self::Binary(FrameParser::new(VALUE_BYTES_MAX));
+            return self.advance(ring, scratch);
+        }
+        step
+    }
+}
+
 /// Delivers `bytes` in pieces of `sizes`, over and over, into a ring whose head is at `offset`.
 fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
     let mut pool = BufferPool::new(1 << 20);
     let (mut ring, mut scratch) = (RingBuf::new(), Vec::new());
     ring.extend(&mut pool, &vec![b'.'; offset + 1]);
     ring.consume(offset);
-    let mut parser = RequestParser::new(VALUE_BYTES_MAX);
+    let mut parser = Parser::Text(RequestParser::new(VALUE_BYTES_MAX));
     let (mut seen, mut at, mut fresh) = (Vec::new(), 0, true);
     let mut left = bytes;
     let mut sizes = sizes.iter().cycle();
@@ -68,6 +89,7 @@ fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
                     }
                     (Seen::Refused(refusal, quiet), len)
                 }
+                Step::Binary => panic!("a protocol in a protocol"),
                 Step::Unterminated => {
                     seen.push((at, Seen::Unterminated));
                     return seen;
@@ -85,6 +107,11 @@ fn parse(bytes: &[u8], sizes: &[u8], offset: usize) -> Vec<(usize, Seen)> {
 fn check(request: &Request, ring: &RingBuf) {
     let Request { op, line_len, len } = request;
     let Op { key, forward_end, quiet_flag, value, .. } = op;
+    if op.is_frame() {
+        assert!(*len <= ring.len() && *len == line_len + value.unwrap_or(0));
+        assert!(key.len() <= KEY_BYTES_MAX && key.end == *forward_end && forward_end == line_len);
+        return;
+    }
     assert!(*len <= ring.len() && ring.byte(line_len - 1) == b'\n');
     assert!(
         key.len() <= KEY_BYTES_MAX

@@ -60,6 +60,7 @@ fn requests(bytes: &[u8], size: usize, offset: usize) -> Meaning {
                 }
                 Step::Refused { refusal, quiet, len } => (format!("{refusal:?} {quiet}"), len),
                 Step::Unterminated => panic!("no line is that long"),
+                Step::Binary => panic!("no line begins so"),
             };
             let mut all = std::mem::take(&mut skipped);
             all.extend(held(&ring, len));
