@@ -174,8 +174,9 @@ impl Client {
         Some(reply[end..reply.len() - 7].to_vec())
     }
 
+    /// So many bytes.
     #[track_caller]
-    fn take(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         let deadline = Instant::now() + SOON;
         while self.ahead.len() < count {
             if let Err(stop) = self.read_more(deadline) {

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod core;
 pub(crate) mod fake;
 pub(crate) mod file;
+pub(crate) mod frame;
 pub(crate) mod latency;
 pub(crate) mod memcached;
 pub(crate) mod nodeproxy;

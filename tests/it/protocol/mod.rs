@@ -1,5 +1,6 @@
 //! What clients ask and are answered, byte by byte, beside a real memcached wherever one can judge.
 
+mod binary;
 mod conformance;
 mod differential;
 mod fragments;

@@ -63,8 +63,12 @@ pub(super) fn take(bytes: &mut Vec<u8>, connection: usize, place: usize) -> Opti
 fn value_len(asked: &Asked) -> Option<usize> {
     const STORAGE: [&[u8]; 6] = [b"set", b"add", b"replace", b"append", b"prepend", b"cas"];
     let words = asked.words();
-    let storage = STORAGE.contains(words.first()?);
-    storage.then(|| std::str::from_utf8(words.get(4)?).ok()?.parse().ok()).flatten()
+    let at = match *words.first()? {
+        b"ms" => 2,
+        verb if STORAGE.contains(&verb) => 4,
+        _ => return None,
+    };
+    std::str::from_utf8(words.get(at)?).ok()?.parse().ok()
 }
 
 #[cfg(test)]

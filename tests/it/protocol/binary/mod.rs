@@ -1,0 +1,6 @@
+//! Clients that speak the binary protocol.
+
+mod faults;
+mod mixed;
+mod sessions;
+mod vectors;
