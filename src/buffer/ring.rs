@@ -234,8 +234,8 @@ impl RingBuf {
         source.consume(len);
     }
 
-    /// Appends `head`, and behind it the first `len` bytes of another ring, which loses them. A large
-    /// message brings its buffer along here too: then it is the head that is put before it.
+    /// Appends `head`, and behind it the first `len` bytes of another ring, which loses them. A
+    /// large message brings its buffer along here too: then it is the head that is put before it.
     #[inline]
     pub fn take_behind(
         &mut self,

@@ -1,5 +1,6 @@
-//! Base64 as memcached writes and reads it: bytes that are none of it are passed over, and what follows the
-//! padding is not looked at. A key has to be placed by what the backend will take it for.
+//! Base64 as memcached writes and reads it: bytes that are none of it are passed over, and what
+//! follows the padding is not looked at. A key has to be placed by what the backend will take it
+//! for.
 
 /// What `text` stands for, in `out`; nothing when that cannot be said.
 pub fn decode<'a>(text: &[u8], out: &'a mut [u8]) -> &'a [u8] {

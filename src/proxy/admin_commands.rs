@@ -36,7 +36,7 @@ impl<S> Proxy<S> {
     pub(super) fn serve_own(&mut self, id: ClientId, request: &Request, now: Time) -> Next {
         let command = request.op.command;
         if command == Command::Quit {
-            if self.clients.get_mut(id).is_some_and(|client| client.speaks_binary()) {
+            if request.op.is_frame() {
                 self.answer_own(id, Slot::Text(encode::OK));
             }
             self.end_reading(id);
@@ -119,8 +119,8 @@ impl<S> Proxy<S> {
         let head = client.input.slice(0..op.forward_end, scratch);
         let key = &head[op.key.clone()];
         let line = if op.is_frame() { command::forgetting_line(head, op) } else { None };
-        if !matches!(op.command, Command::Set | Command::MetaSet) || op.is_frame() && line.is_none()
-        {
+        let is_text_set = !op.is_frame() && matches!(op.command, Command::Set | Command::MetaSet);
+        if !is_text_set && line.is_none() {
             return client.input.consume(request.line_len);
         }
         let kind = match op.key_is_base64 || line.is_some() {

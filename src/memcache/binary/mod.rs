@@ -17,3 +17,9 @@ pub const HEADER_BYTES: usize = 24;
 
 /// The first byte of a reply.
 const REPLY_MAGIC: u8 = 0x81;
+
+/// A big-endian number.
+#[inline]
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}

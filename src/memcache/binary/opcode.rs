@@ -78,6 +78,15 @@ impl Opcode {
     }
 }
 
+/// What the answer to a frame has to repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The opcode.
+    pub opcode: Opcode,
+    /// A number of the client's.
+    pub opaque: u32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

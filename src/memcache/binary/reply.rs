@@ -1,8 +1,7 @@
 //! The reply of a backend, or of the proxy itself, in text, as the frame that tells a client the
 //! same.
 
-use super::opcode::{Opcode, Verb};
-use super::request::Asked;
+use super::opcode::{Asked, Opcode, Verb};
 use super::{HEADER_BYTES, REPLY_MAGIC};
 use crate::buffer::{BufferPool, RingBuf};
 use crate::memcache::text::number::unsigned;
@@ -219,4 +218,94 @@ fn header(
     header[12..16].copy_from_slice(&asked.opaque.to_be_bytes());
     header[16..24].copy_from_slice(&cas.to_be_bytes());
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(opcode: u8, text: &str) -> Vec<u8> {
+        let (mut pool, mut out) = (BufferPool::new(0), RingBuf::new());
+        let asked = Asked { opcode: Opcode(opcode), opaque: 0x0102_0304 };
+        write_text(&mut out, &mut pool, asked, b"key", text.as_bytes());
+        let (first, second) = out.pieces(0..out.len());
+        [first, second].concat()
+    }
+
+    /// Opcode and opaque come back; the rest of a frame is short to tell.
+    #[track_caller]
+    fn check(opcode: u8, text: &str, (status, key, value, cas): (u16, &str, &[u8], u64)) {
+        let body = (key.len() + value.len()) as u8;
+        let mut expected = vec![0x81, opcode, 0, key.len() as u8, 0, 0];
+        expected.extend(status.to_be_bytes());
+        expected.extend([0, 0, 0, body, 1, 2, 3, 4]);
+        expected.extend(cas.to_be_bytes());
+        expected.extend([key.as_bytes(), value].concat());
+        assert_eq!(said(opcode, text), expected, "{opcode:02x} {text}");
+    }
+
+    #[test]
+    fn lines_become_frames() {
+        check(0x01, "HD c77\r\n", (0, "", b"", 77));
+        check(0x0b, "VERSION 1.2.3 x\r\n", (0, "", b"1.2.3 x", 0));
+        check(0x0a, "MN\r\n", (0, "", b"", 0));
+        check(0x00, "END\r\n", (1, "", b"Not found", 0));
+        check(0x0c, "END\r\n", (1, "key", b"", 0));
+        check(0x23, "EN\r\n", (1, "key", b"", 0));
+        check(0x02, "NS c0\r\n", (2, "", b"Data exists for key.", 0));
+        check(0x13, "NS\r\n", (1, "", b"Not found", 0));
+        check(0x19, "NS\r\n", (5, "", b"Not stored.", 0));
+        check(0x11, "EX\r\n", (2, "", b"Data exists for key.", 0));
+        check(0x14, "NF\r\n", (1, "", b"Not found", 0));
+        check(0x40, "ERROR\r\n", (0x81, "", b"Unknown command", 0));
+        check(0x10, "ERROR\r\n", (1, "", b"Not found", 0));
+        check(0x10, "END\r\n", (0, "", b"", 0));
+        check(0x01, "CLIENT_ERROR bad\r\n", (4, "", b"Invalid arguments", 0));
+        check(0x09, "SERVER_ERROR x y\r\n", (0x86, "", b"SERVER_ERROR x y", 0));
+        check(0x09, "SERVER_ERROR out of memory\r\n", (0x82, "", b"Out of memory", 0));
+    }
+
+    #[test]
+    fn quiet_frames_are_silent_about_what_is_expected() {
+        for (opcode, text) in [
+            (0x09, "END\r\n"),
+            (0x24, "EN\r\n"),
+            (0x11, "HD c1\r\n"),
+            (0x14, "HD\r\n"),
+            (0x18, "OK\r\n"),
+            (0x17, "OK\r\n"),
+            (0x01, ""),
+        ] {
+            assert_eq!(said(opcode, text), b"", "{opcode:02x} {text}");
+        }
+    }
+
+    #[test]
+    fn values_are_announced_in_either_way() {
+        let read = |line: &str| Announced::read(line.as_bytes());
+        let announced =
+            |flags, cas, line_len, value_len| Some(Announced { flags, cas, line_len, value_len });
+        assert_eq!(read("VALUE k 7 3 99\r\n"), announced(7, 99, 16, 3));
+        assert_eq!(read("VALUE k 4294967295 0\r\n"), announced(u32::MAX, 0, 22, 0));
+        assert_eq!(read("VA 12 c5 f9\r\n"), announced(9, 5, 13, 12));
+        assert_eq!((read("VALUE k\r\n"), read("HD f1"), read("VA\r\n")), (None, None, None));
+        let asked = Asked { opcode: Opcode(0x0d), opaque: 1 };
+        let head = Announced { flags: 7, cas: 2, line_len: 0, value_len: 10 }.head(asked, b"key");
+        assert_eq!(head[..8], [0x81, 0x0d, 0, 3, 4, 0, 0, 0]);
+        assert_eq!(head[8..16], [0, 0, 0, 17, 0, 0, 0, 1]);
+        assert_eq!(head[16..], [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 7]);
+    }
+
+    #[test]
+    fn a_touched_key_has_its_flags() {
+        let said = said(0x1c, "HD f5 c9\r\n");
+        assert_eq!((said.len(), said[4], &said[24..]), (28, 4, &[0, 0, 0, 5][..]));
+    }
+
+    #[test]
+    fn statistics_are_a_frame_each() {
+        let said = said(0x10, "STAT name a value\r\nSTAT x 1\r\nEND\r\n");
+        assert_eq!(&said[24..35], b"namea value");
+        assert_eq!((said.len(), &said[35 + 24..35 + 26]), (35 + 26 + 24, &b"x1"[..]));
+    }
 }

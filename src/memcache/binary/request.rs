@@ -1,23 +1,14 @@
 //! Finds where one frame of a client ends, and what it asks.
 
-use super::HEADER_BYTES;
 use super::command::{is_plain, takes_base64};
-use super::opcode::{Opcode, Verb};
+use super::opcode::{Asked, Opcode, Verb};
+use super::{HEADER_BYTES, number};
 use crate::buffer::RingBuf;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::op::{Command, Op};
 use crate::memcache::text::BINARY_MAGIC;
 use crate::memcache::text::line::{Refusal, Request};
 use crate::memcache::text::request::{Discard, Step};
-
-/// What the answer to a frame has to repeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Asked {
-    /// The opcode.
-    pub opcode: Opcode,
-    /// A number of the client's.
-    pub opaque: u32,
-}
 
 /// The state machine.
 #[derive(Debug)]
@@ -219,8 +210,96 @@ fn exptime(bytes: &[u8]) -> i64 {
     i32::try_from(number(bytes)).map_or(0, i64::from)
 }
 
-/// A big-endian number.
-#[inline]
-pub(super) fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::BufferPool;
+
+    fn header(opcode: u8, key: u16, extras: u8, body: u32) -> Vec<u8> {
+        let mut header = vec![BINARY_MAGIC, opcode];
+        header.extend(key.to_be_bytes());
+        header.extend([extras, 0, 0, 0]);
+        header.extend(body.to_be_bytes());
+        header.extend([0; 12]);
+        header
+    }
+
+    /// The steps that a parser takes until it needs more.
+    fn steps(bytes: &[u8]) -> Vec<Step> {
+        let (mut pool, mut ring) = (BufferPool::new(0), RingBuf::new());
+        ring.extend(&mut pool, bytes);
+        let (mut parser, mut steps) = (FrameParser::new(100), Vec::new());
+        while !ring.is_empty() {
+            let step = parser.advance(&ring, &mut Vec::new());
+            let len = match &step {
+                Step::Request(request) => request.len,
+                Step::Oversize(request) => request.line_len,
+                Step::Skip(len) | Step::Refused { len, .. } => *len,
+                Step::Partial { .. } | Step::Unterminated | Step::Binary => 0,
+            };
+            ring.consume(len);
+            steps.push(step);
+            if len == 0 {
+                break;
+            }
+        }
+        steps
+    }
+
+    fn refused(refusal: Refusal, len: usize) -> Step {
+        Step::Refused { refusal, quiet: false, len }
+    }
+
+    #[test]
+    fn it_waits_for_what_it_needs() {
+        assert_eq!(steps(b"\x80"), [Step::Partial { total: 24 }]);
+        assert_eq!(steps(&header(0x00, 5, 0, 5)), [Step::Partial { total: 29 }]);
+        let set = [&header(0x01, 1, 8, 19)[..], &[0; 8], b"k"].concat();
+        assert_eq!(steps(&set), [Step::Partial { total: 43 }]);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_for_good() {
+        for (opcode, key, extras, body) in [
+            (0x00, 0, 0, 0),
+            (0x00, 1, 0, 2),
+            (0x00, 1, 4, 5),
+            (0x01, 1, 0, 1),
+            (0x04, 1, 0, 2),
+            (0x05, 1, 8, 9),
+            (0x0e, 1, 4, 5),
+            (0x1c, 1, 0, 1),
+            (0x08, 0, 3, 3),
+            (0x0a, 0, 0, 1),
+            (0x07, 1, 0, 1),
+            (0x21, 0, 0, 0),
+            (0x40, 251, 0, 251),
+        ] {
+            let frame = [&header(opcode, key, extras, body)[..], &vec![b'k'; body as usize]];
+            let frame = frame.concat();
+            assert_eq!(steps(&frame), [refused(Refusal::BadArguments, frame.len())], "{frame:?}");
+        }
+        let frame = [&header(0x00, 3, 0, 2)[..], b"key"].concat();
+        assert_eq!(steps(&frame), [refused(Refusal::BadLengths, 27)]);
+        assert_eq!(steps(&[0; 30]), [refused(Refusal::BadMagic, 30)]);
+    }
+
+    #[test]
+    fn what_is_not_known_goes_by_whole() {
+        let noop = header(0x0a, 0, 0, 0);
+        let frame = [&header(0x40, 2, 3, 9)[..], b"some bytes"].concat();
+        let seen = steps(&[&frame[..33], &noop].concat());
+        assert_eq!((&seen[0], seen.len()), (&refused(Refusal::Unknown, 33), 2));
+        assert!(matches!(seen[1], Step::Request(_)));
+        let seen = steps(&frame[..30]);
+        assert_eq!(seen, [Step::Skip(30)]);
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_goes_by() {
+        let frame = [&header(0x01, 1, 8, 9 + 101)[..], &[0; 8], b"k", &[b'x'; 101]].concat();
+        let seen = steps(&frame);
+        assert!(matches!(&seen[0], Step::Oversize(request) if request.line_len == 33));
+        assert_eq!(seen[1], refused(Refusal::TooLarge, 101));
+    }
 }

@@ -171,23 +171,18 @@ impl<S> Client<S> {
         self.protocol = Protocol::Binary(FrameParser::new(self.limits.value_bytes_max));
     }
 
-    /// Whether it speaks the binary protocol.
-    pub(in crate::proxy) fn speaks_binary(&self) -> bool {
-        matches!(self.protocol, Protocol::Binary(_))
-    }
-
     fn next_frame(&mut self, scratch: &mut Vec<u8>) -> Step {
         let Protocol::Binary(parser) = &mut self.protocol else {
             return Step::Skip(0);
         };
         let step = parser.advance(&self.input, scratch);
         let asked = parser.asked();
-        let key: &[u8] = match &step {
-            Step::Request(request) if asked.opcode.repeats_key() => {
-                self.input.slice(request.op.key.clone(), scratch)
-            }
-            _ => b"",
-        };
+        let mut key: &[u8] = b"";
+        if let Step::Request(request) = &step
+            && asked.opcode.repeats_key()
+        {
+            key = self.input.slice(request.op.key.clone(), scratch);
+        }
         self.replies.begin_frame(asked, key);
         step
     }

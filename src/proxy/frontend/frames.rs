@@ -1,9 +1,9 @@
-//! What a client that speaks the binary protocol is owed: replies are kept as backends and the proxy
-//! say them, in text, and become frames as they leave.
+//! What a client that speaks the binary protocol is owed: replies are kept as backends and the
+//! proxy say them, in text, and become frames as they leave.
 
 use crate::buffer::{BufferPool, RingBuf};
+use crate::memcache::binary::opcode::Asked;
 use crate::memcache::binary::reply::{self, Announced};
-use crate::memcache::binary::request::Asked;
 use std::collections::VecDeque;
 
 /// Replies owed for which the memory is kept while there are none.

@@ -8,7 +8,7 @@ use super::super::limits::{QUEUES_KEPT_MAX, SLOTS_KEPT};
 use super::super::request_kind::RequestKind;
 use super::frames::Frames;
 use crate::buffer::{BufferPool, RingBuf};
-use crate::memcache::binary::request::Asked;
+use crate::memcache::binary::opcode::Asked;
 use crate::memcache::text::encode;
 use std::borrow::Cow;
 use std::collections::VecDeque;

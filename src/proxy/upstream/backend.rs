@@ -6,6 +6,7 @@ use super::super::limits::{FIRST_CONTACT_PAUSE, PROBE_PAUSE_MIN, RETRIES_AT_ONCE
 use super::super::request_kind::RequestKind;
 use crate::memcache::op::Command;
 use crate::time::Time;
+use log::warn;
 
 /// Whether a backend is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(in crate::proxy) struct Backend {
     pub(in crate::proxy) policy: Policy,
     /// The commands, as bits, of values that it answered with `ERROR`: some servers lack some.
     lacks: u32,
+    /// The log has told of it that it has no meta commands.
+    told_of_lack: bool,
     pub(in crate::proxy) counters: Counters,
 }
 
@@ -96,6 +99,7 @@ impl Backend {
             pause: PROBE_PAUSE_MIN,
             policy,
             lacks: 0,
+            told_of_lack: false,
             counters: Counters::default(),
         }
     }
@@ -110,6 +114,11 @@ impl Backend {
     /// commands.
     pub(in crate::proxy) fn note_lack(&mut self, command: Command) {
         self.lacks |= 1 << command as u32;
+        // Clients that speak the binary protocol can do nothing but read then.
+        if command == Command::MetaSet && !self.told_of_lack {
+            self.told_of_lack = true;
+            warn!("backend {} has no meta commands: it is older than memcached 1.6", self.name);
+        }
     }
 
     pub(in crate::proxy) fn is_up(&self) -> bool {

@@ -1,6 +1,7 @@
 //! A steady request allocates nothing: the core, with virtual sockets, in front of backends that
 //! answer at once. What the first requests had to allocate is used again by all that follow.
 
+use crate::harness::frame::{Frame, Reply};
 use crate::harness::sockets::{self, Sockets};
 use nodeproxy::driver::Driver;
 use nodeproxy::placement::{self, Node, Scheme};
@@ -56,11 +57,16 @@ impl Backend {
                 if requests.len() < taken {
                     return None;
                 }
-                replies.extend(if verb == b"ms" { &b"HD\r\n"[..] } else { b"STORED\r\n" });
+                replies.extend(match (verb, requests[..end].ends_with(b" c")) {
+                    (b"ms", true) => &b"HD c7\r\n"[..],
+                    (b"ms", false) => b"HD\r\n",
+                    _ => b"STORED\r\n",
+                });
                 return Some(taken);
             }
-            b"get" => {
-                words.for_each(|key| self.value(key, replies));
+            b"get" | b"gets" => {
+                let cas = if verb == b"gets" { " 7" } else { "" };
+                words.for_each(|key| self.value(key, cas, replies));
                 b"END\r\n"
             }
             b"mg" if words.next().is_some_and(is_known) => {
@@ -71,6 +77,8 @@ impl Backend {
             b"mg" => b"EN\r\n",
             b"delete" => b"DELETED\r\n",
             b"incr" => b"8\r\n",
+            b"md" => b"HD\r\n",
+            b"ma" => b"VA 1 c7\r\n8\r\n",
             b"touch" => b"TOUCHED\r\n",
             _ => panic!("a backend was asked {:?}", str::from_utf8(&requests[..end])),
         };
@@ -78,11 +86,11 @@ impl Backend {
         Some(end + 2)
     }
 
-    fn value(self, key: &[u8], replies: &mut Vec<u8>) {
+    fn value(self, key: &[u8], cas: &str, replies: &mut Vec<u8>) {
         if is_known(key) {
             replies.extend(b"VALUE ");
             replies.extend(key);
-            write!(replies, " 0 {}\r\n", self.value_len).expect("memory takes all");
+            write!(replies, " 0 {}{cas}\r\n", self.value_len).expect("memory takes all");
             self.data(replies);
         }
     }
@@ -171,18 +179,63 @@ fn setup() -> PoolSetup {
 
 /// Fails if a steady stream of this request makes the core allocate.
 #[track_caller]
-fn assert_steady(mut world: World, request: &str) {
+fn assert_steady(world: World, request: &str) {
     let mut answer = Vec::new();
     world.backend.answer(&mut request.as_bytes().to_vec(), &mut answer);
+    assert_steadily_answered(world, request.as_bytes(), &answer);
+}
+
+#[track_caller]
+fn assert_steadily_answered(mut world: World, request: &[u8], answer: &[u8]) {
     for _ in 0..ROUNDS_BEFORE {
-        world.round(request.as_bytes(), &answer);
+        world.round(request, answer);
     }
     let counted = allocation_counter::measure(|| {
         for _ in 0..ROUNDS {
-            world.round(request.as_bytes(), &answer);
+            world.round(request, answer);
         }
     });
-    assert_eq!(counted.count_total, 0, "{counted:?} for {ROUNDS} times {request:.60}");
+    let request = request[..request.len().min(60)].escape_ascii();
+    assert_eq!(counted.count_total, 0, "{counted:?} for {ROUNDS} times {request}");
+}
+
+/// The same for a stream of frames; each comes with the answer to it, none when it is quiet.
+#[track_caller]
+fn assert_steady_frames(world: World, frames: &[(Frame, Option<Reply>)]) {
+    let request: Vec<_> = frames.iter().flat_map(|(frame, _)| frame.bytes()).collect();
+    let replies = frames.iter().filter_map(|(_, reply)| reply.as_ref());
+    let answer: Vec<_> = replies.flat_map(Reply::bytes).collect();
+    assert_steadily_answered(world, &request, &answer);
+}
+
+/// Frames of every kind with their answers.
+fn frames(value_len: usize) -> Vec<(Frame, Option<Reply>)> {
+    let value = vec![b'x'; value_len];
+    let answer = |frame: &Frame, status, extras: &[u8], value: &[u8], cas| {
+        let (opcode, opaque) = (frame.opcode, frame.opaque);
+        let (extras, value) = (extras.to_vec(), value.to_vec());
+        let key = if matches!(opcode, 0x0c | 0x0d) { frame.key.clone() } else { Vec::new() };
+        Some(Reply { opcode, status, opaque, cas, key, extras, value })
+    };
+    let hit = |frame: Frame| (frame.clone(), answer(&frame, 0, &[0; 4], &value, 7));
+    let done =
+        |frame: Frame, value: &[u8], cas| (frame.clone(), answer(&frame, 0, &[], value, cas));
+    let set = Frame::set("two", &value);
+    let missed = Frame::new(0x0c, "missing");
+    let mut frames = vec![
+        hit(Frame::new(0x00, "one").opaque(9)),
+        done(set.clone(), &[], 7),
+        (missed.clone(), answer(&missed, 1, &[], &[], 0)),
+        (Frame { opcode: 0x11, ..set }, None),
+        done(Frame::new(0x04, "three"), &[], 0),
+        done(Frame::count(0x05, "four", 1, 0, 0), &8u64.to_be_bytes(), 7),
+    ];
+    for at in 0..20 {
+        let quiet = Frame::new(0x0d, format!("{}{at}", name(at))).opaque(at as u32);
+        frames.push(if name(at) == "missing" { (quiet, None) } else { hit(quiet) });
+    }
+    frames.push(done(Frame::noop(3), &[], 0));
+    frames
 }
 
 fn get_of(keys: usize) -> String {
@@ -247,6 +300,20 @@ fn steady_requests_in_pieces_allocate_nothing() {
         assert_steady(World::new(2, 32, piece), &get_of(20));
     }
     assert_steady(World::new(2, 200, 1_460), &get_of(100));
+}
+
+#[test]
+fn steady_frames_allocate_nothing() {
+    for frame in frames(32) {
+        if frame.1.is_some() {
+            assert_steady_frames(World::new(2, 32, usize::MAX), &[frame]);
+        }
+    }
+    assert_steady_frames(World::new(10, 32, usize::MAX), &frames(32));
+    assert_steady_frames(World::new(2, 32, 100), &frames(32));
+    assert_steady_frames(World::new(2, 32, usize::MAX), &[frames(32), frames(32)].concat());
+    assert_steady_frames(World::new(2, 10_000, usize::MAX), &frames(10_000));
+    assert_steady_frames(World::new(3, 100_000, usize::MAX), &frames(100_000)[..2]);
 }
 
 #[test]

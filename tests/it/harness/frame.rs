@@ -88,6 +88,14 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 impl Reply {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let Self { opcode, status, opaque, cas, key, extras, value } = self.clone();
+        let mut bytes = Frame { opcode, key, extras, value, cas, opaque }.bytes();
+        bytes[0] = 0x81;
+        bytes[6..8].copy_from_slice(&status.to_be_bytes());
+        bytes
+    }
+
     /// The first of these replies.
     #[track_caller]
     pub(crate) fn cut(bytes: &mut Vec<u8>) -> Self {

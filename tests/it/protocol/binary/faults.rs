@@ -93,7 +93,7 @@ fn what_an_old_memcached_lacks_is_an_unknown_command_and_gets_are_served() {
         b"ms" => Act::Say(b"ERROR\r\n".to_vec()),
         _ => Act::Answer,
     });
-    let proxy = Nodeproxy::start(&[backend.address()]);
+    let mut proxy = Nodeproxy::start(&[backend.address()]);
     proxy.connect().ask(b"set k 7 0 5\r\nvalue\r\n", b"STORED\r\n");
     let mut client = proxy.connect();
     for _ in 0..3 {
@@ -104,6 +104,8 @@ fn what_an_old_memcached_lacks_is_an_unknown_command_and_gets_are_served() {
         assert_eq!(reply.extras, 7u32.to_be_bytes());
     }
     assert_eq!(backend.count("ms"), 1);
+    let log = proxy.process().log();
+    assert_eq!(log.matches("has no meta commands").count(), 1, "{log}");
 }
 
 #[test]
