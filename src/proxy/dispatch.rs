@@ -74,14 +74,26 @@ fn send<S>(
         return input.consume(request.len);
     }
     if op.is_frame() {
-        let line = command::line(line, op, about.exptime_of_frame(op, ttl, now));
-        link.push_frame(pending, &line, (input, request), pool);
-        return;
+        let exptime = about.exptime_of_frame(op, ttl, now);
+        return send_frame(link, input, request, (pending, exptime), (scratch, pool));
     }
     let kept = if op.refetchable { link.in_flight.keep(line, pool) } else { 0 };
     let head = ttl.map(|ttl| about.capped(line, op, ttl, now));
     let pending = Pending { kept, quiet: op.quiet, ..pending };
     link.push_request(pending, input, request, head.as_deref(), pool);
+}
+
+/// The same where that is a frame of the binary protocol.
+#[inline(never)]
+fn send_frame<S>(
+    link: &mut Link<S>,
+    input: &mut RingBuf,
+    request: &Request,
+    (pending, exptime): (Pending, i64),
+    (scratch, pool): (&mut Vec<u8>, &mut BufferPool),
+) {
+    let line = command::line(input.slice(0..request.line_len, scratch), &request.op, exptime);
+    link.push_frame(pending, &line, (input, request), pool);
 }
 
 impl<S> Proxy<S> {

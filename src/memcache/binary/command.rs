@@ -2,6 +2,7 @@
 
 use super::opcode::{Opcode, Verb};
 use super::{HEADER_BYTES, number};
+use crate::buffer::scan;
 use crate::memcache::KEY_BYTES_MAX;
 use crate::memcache::base64;
 use crate::memcache::op::Op;
@@ -16,7 +17,7 @@ const NO_CREATION: u64 = 0xffff_ffff;
 /// Whether a key can stand in a line as it is.
 #[inline]
 pub(super) fn is_plain(key: &[u8]) -> bool {
-    key.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
+    scan::find_below(key, b' ' + 1).is_none() && scan::find(key, 0x7f).is_none()
 }
 
 /// Whether a key is short enough to stand in a line in base64.

@@ -3,7 +3,8 @@
 
 use super::opcode::{Asked, Opcode, Verb};
 use super::{HEADER_BYTES, REPLY_MAGIC};
-use crate::buffer::{BufferPool, RingBuf};
+use crate::buffer::{BufferPool, RingBuf, scan};
+use crate::memcache::text::encode::LINE_END;
 use crate::memcache::text::number::unsigned;
 use crate::memcache::text::words::Words;
 
@@ -46,23 +47,35 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// Reads `VALUE key flags bytes [cas]` or `VA bytes flag*`, which its line end may follow; None
-    /// when it is another line.
+    /// Reads `VALUE key flags bytes [cas]` or `VA bytes flag*` at the head of `bytes`, which more may
+    /// follow; None when it is another line, or not all there. Its numbers were looked at before, by
+    /// the parser of replies.
     #[inline]
-    pub fn read(line: &[u8]) -> Option<Self> {
-        let text = line.trim_ascii_end();
-        if let Some(rest) = text.strip_prefix(b"VALUE ") {
-            let mut words = Words::new(rest, 0);
-            words.next()?;
-            let flags = unsigned(&rest[words.next()?])? as u32;
-            let value_len = unsigned(&rest[words.next()?])? as usize;
-            let cas = words.next().and_then(|cas| unsigned(&rest[cas])).unwrap_or(0);
-            return Some(Self { flags, cas, line_len: line.len(), value_len });
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [b'V', b'A', b'L', b'U', b'E', b' ', ..] => Self::classic(bytes),
+            [b'V', b'A', b' ', ..] => Self::meta(bytes),
+            _ => None,
         }
-        let rest = text.strip_prefix(b"VA ")?;
-        let value_len = unsigned(&rest[Words::new(rest, 0).next()?])? as usize;
-        let (flags, cas) = (flag(rest, b'f') as u32, flag(rest, b'c'));
-        Some(Self { flags, cas, line_len: line.len(), value_len })
+    }
+
+    #[inline]
+    fn classic(bytes: &[u8]) -> Option<Self> {
+        let start = "VALUE ".len();
+        let key_end = start + scan::find(&bytes[start..], b' ')?;
+        let (flags, at) = digits(bytes, key_end + 1)?;
+        let (value_len, at) = digits(bytes, at + 1)?;
+        let (cas, end) = digits(bytes, at + 1).unwrap_or((0, at));
+        let line_len = bytes.get(end..)?.starts_with(LINE_END).then_some(end + 2)?;
+        Some(Self { flags: flags as u32, cas, line_len, value_len: value_len as usize })
+    }
+
+    fn meta(bytes: &[u8]) -> Option<Self> {
+        let line_len = scan::find(bytes, b'\n')? + 1;
+        let (value_len, at) = digits(bytes, "VA ".len())?;
+        let flags = bytes[..line_len].trim_ascii_end().get(at..)?;
+        let (cas, flags) = (flag(flags, b'c'), flag(flags, b'f') as u32);
+        Some(Self { flags, cas, line_len, value_len: value_len as usize })
     }
 
     /// Bytes of the frame, up to its key.
@@ -75,6 +88,21 @@ impl Announced {
         head[HEADER_BYTES..].copy_from_slice(&self.flags.to_be_bytes());
         head
     }
+}
+
+/// The number that begins at `at`, and where it ends.
+#[inline]
+fn digits(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let (mut number, mut end) = (0u64, at);
+    for byte in bytes.get(at..)? {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        end += 1;
+    }
+    (end > at).then_some((number, end))
 }
 
 /// Whether the value behind a line is a number that the frame says in eight bytes.
@@ -288,7 +316,7 @@ mod tests {
         assert_eq!(read("VALUE k 7 3 99\r\n"), announced(7, 99, 16, 3));
         assert_eq!(read("VALUE k 4294967295 0\r\n"), announced(u32::MAX, 0, 22, 0));
         assert_eq!(read("VA 12 c5 f9\r\n"), announced(9, 5, 13, 12));
-        assert_eq!((read("VALUE k\r\n"), read("HD f1"), read("VA\r\n")), (None, None, None));
+        assert_eq!((read("VALUE k\r\n"), read("HD f1\r\n"), read("VA 3")), (None, None, None));
         let asked = Asked { opcode: Opcode(0x0d), opaque: 1 };
         let head = Announced { flags: 7, cas: 2, line_len: 0, value_len: 10 }.head(asked, b"key");
         assert_eq!(head[..8], [0x81, 0x0d, 0, 3, 4, 0, 0, 0]);

@@ -171,6 +171,7 @@ impl<S> Client<S> {
         self.protocol = Protocol::Binary(FrameParser::new(self.limits.value_bytes_max));
     }
 
+    #[inline(never)]
     fn next_frame(&mut self, scratch: &mut Vec<u8>) -> Step {
         let Protocol::Binary(parser) = &mut self.protocol else {
             return Step::Skip(0);

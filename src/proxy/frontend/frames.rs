@@ -5,6 +5,7 @@ use crate::buffer::{BufferPool, RingBuf};
 use crate::memcache::binary::opcode::Asked;
 use crate::memcache::binary::reply::{self, Announced};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Replies owed for which the memory is kept while there are none.
 const KEPT_CAPACITY: usize = 1 << 8;
@@ -15,34 +16,46 @@ const KEPT_KEY_BYTES: usize = 1 << 12;
 /// What the frames of replies have to repeat, in the order of their turns.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Frames {
-    /// Of the request that is being taken up, and its key if the answer repeats it.
+    /// Of the request that is being taken up; its key, if the answer repeats it, is the last one.
     current: Asked,
-    current_key: Vec<u8>,
     /// Of each reply that is owed, and how long its key is.
     owed: VecDeque<(Asked, u8)>,
-    keys: VecDeque<u8>,
-    /// Where a line is put together that wraps around the end of its ring; and the key of the reply
-    /// that is leaving.
+    /// Their keys, behind those of replies that have left.
+    keys: Vec<u8>,
+    /// Bytes of keys of replies that have left.
+    keys_left: usize,
+    /// Bytes before the key of the request that is being taken up.
+    keys_owed: usize,
+    /// Where a line is put together that wraps around the end of its ring.
     line: Vec<u8>,
-    key: Vec<u8>,
 }
 
 impl Frames {
-    /// The turns that are reserved from now on are those of replies to this request.
+    /// The next turn that is reserved is that of the reply to this request.
     #[inline]
     pub(super) fn begin(&mut self, asked: Asked, key: &[u8]) {
         self.current = asked;
-        self.current_key.clear();
-        if asked.opcode.repeats_key() {
-            self.current_key.extend_from_slice(key);
+        self.keys.truncate(self.keys_owed);
+        if self.keys_left == self.keys_owed {
+            self.drop_keys();
+        } else if self.keys_left > KEPT_KEY_BYTES.max(self.keys.len() / 2) {
+            self.drop_keys();
         }
+        self.keys.extend_from_slice(key);
     }
 
-    /// A turn is reserved.
+    /// Forgets keys of replies that have left.
+    fn drop_keys(&mut self) {
+        self.keys.drain(..self.keys_left);
+        self.keys_owed -= self.keys_left;
+        self.keys_left = 0;
+    }
+
+    /// A turn is reserved. A request of several turns has no key.
     #[inline]
     pub(super) fn reserve(&mut self) {
-        self.owed.push_back((self.current, self.current_key.len() as u8));
-        self.keys.extend(&self.current_key);
+        self.owed.push_back((self.current, (self.keys.len() - self.keys_owed) as u8));
+        self.keys_owed = self.keys.len();
     }
 
     /// How many replies are owed.
@@ -52,9 +65,8 @@ impl Frames {
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        let bytes = self.current_key.capacity() + self.line.capacity() + self.key.capacity();
         let owed = self.owed.capacity() * size_of::<(Asked, u8)>();
-        size_of::<Self>() + bytes + owed + self.keys.capacity()
+        size_of::<Self>() + owed + self.keys.capacity() + self.line.capacity()
     }
 
     /// Gives memory back: nothing is owed.
@@ -62,20 +74,19 @@ impl Frames {
         if self.owed.capacity() > KEPT_CAPACITY {
             self.owed = VecDeque::new();
         }
-        if self.keys.capacity() > KEPT_KEY_BYTES {
-            self.keys = VecDeque::new();
+        if self.keys.capacity() > KEPT_KEY_BYTES && self.keys_owed == self.keys_left {
+            let key = self.keys.split_off(self.keys_owed);
+            (self.keys, self.keys_owed, self.keys_left) = (key, 0, 0);
         }
     }
 
-    /// What the reply repeats whose turn it is; its key is in `key`.
+    /// What the reply repeats whose turn it is, and where its key stands.
     #[inline]
-    fn leave(&mut self) -> Asked {
+    fn leave(&mut self) -> (Asked, Range<usize>) {
         let (asked, key_len) = self.owed.pop_front().unwrap_or_default();
-        self.key.clear();
-        if key_len > 0 {
-            self.key.extend(self.keys.drain(..usize::from(key_len)));
-        }
-        asked
+        let start = self.keys_left;
+        self.keys_left += usize::from(key_len);
+        (asked, start..self.keys_left)
     }
 
     /// Writes the reply whose turn it is: the first `len` bytes of `source`, which loses them.
@@ -85,56 +96,42 @@ impl Frames {
         output: &mut RingBuf,
         pool: &mut BufferPool,
     ) {
-        let asked = self.leave();
-        let line_len = source.find(b'\n', 0).map_or(len, |at| (at + 1).min(len));
-        let line = source.slice(0..line_len, &mut self.line);
-        match Announced::read(line).filter(|it| it.line_len + it.value_len <= len) {
-            None => {
-                reply::write_text(output, pool, asked, &self.key, line);
-                source.consume(len);
-            }
-            Some(announced) => {
-                self.write_value(asked, announced, (source, len), output, pool);
-            }
-        }
-    }
-
-    fn write_value(
-        &mut self,
-        asked: Asked,
-        announced: Announced,
-        (source, len): (&mut RingBuf, usize),
-        output: &mut RingBuf,
-        pool: &mut BufferPool,
-    ) {
+        let (asked, key) = self.leave();
+        let Self { keys, line, .. } = self;
+        let key = &keys[key];
+        let announced = Announced::read(source.front()).or_else(|| {
+            let line_len = source.find(b'\n', 0).map_or(len, |at| at + 1);
+            Announced::read(source.slice(0..line_len, line))
+        });
+        let Some(announced) = announced.filter(|it| it.line_len + it.value_len <= len) else {
+            reply::write_text(output, pool, asked, key, source.slice(0..len, line));
+            return source.consume(len);
+        };
         let Announced { line_len, value_len, .. } = announced;
         source.consume(line_len);
-        let rest = len - line_len - value_len;
         if reply::is_counted(asked) {
-            let digits = source.slice(0..value_len, &mut self.line);
+            let digits = source.slice(0..value_len, line);
             reply::write_number(output, pool, asked, announced, digits);
-            return source.consume(value_len + rest);
+            return source.consume(len - line_len);
         }
-        let head = announced.head(asked, &self.key);
-        output.take_behind(pool, [&head, &self.key], source, value_len);
-        source.consume(rest);
+        output.take_behind(pool, [&announced.head(asked, key), key], source, value_len);
+        source.consume(len - line_len - value_len);
     }
 
     /// Writes the reply whose turn it is, which is this text.
     pub(super) fn write_text(&mut self, text: &[u8], output: &mut RingBuf, pool: &mut BufferPool) {
-        let asked = self.leave();
-        let line_len = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
-        let (line, rest) = text.split_at(line_len);
-        let announced = Announced::read(line).filter(|it| it.value_len <= rest.len());
-        let Some(announced) = announced else {
-            return reply::write_text(output, pool, asked, &self.key, text);
+        let (asked, key) = self.leave();
+        let key = &self.keys[key];
+        let value = |it: &Announced| text.get(it.line_len..it.line_len + it.value_len);
+        let Some((announced, value)) = Announced::read(text).and_then(|it| Some((it, value(&it)?)))
+        else {
+            return reply::write_text(output, pool, asked, key, text);
         };
-        let value = &rest[..announced.value_len];
         if reply::is_counted(asked) {
             return reply::write_number(output, pool, asked, announced, value);
         }
-        for piece in [&announced.head(asked, &self.key)[..], &self.key, value] {
-            output.extend(pool, piece);
-        }
+        output.extend(pool, &announced.head(asked, key));
+        output.extend(pool, key);
+        output.extend(pool, value);
     }
 }
