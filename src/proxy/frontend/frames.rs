@@ -36,9 +36,8 @@ impl Frames {
     pub(super) fn begin(&mut self, asked: Asked, key: &[u8]) {
         self.current = asked;
         self.keys.truncate(self.keys_owed);
-        if self.keys_left == self.keys_owed {
-            self.drop_keys();
-        } else if self.keys_left > KEPT_KEY_BYTES.max(self.keys.len() / 2) {
+        let mostly_left = self.keys_left > KEPT_KEY_BYTES.max(self.keys.len() / 2);
+        if mostly_left || self.keys_left == self.keys_owed {
             self.drop_keys();
         }
         self.keys.extend_from_slice(key);
