@@ -47,9 +47,9 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// Reads `VALUE key flags bytes [cas]` or `VA bytes flag*` at the head of `bytes`, which more may
-    /// follow; None when it is another line, or not all there. Its numbers were looked at before, by
-    /// the parser of replies.
+    /// Reads `VALUE key flags bytes [cas]` or `VA bytes flag*` at the head of `bytes`, which more
+    /// may follow; None when it is another line, or not all there. Its numbers were looked at
+    /// before, by the parser of replies.
     #[inline]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         match bytes {

@@ -4,6 +4,7 @@
 use crate::harness::bytes::{hit, set, shown};
 use crate::harness::client::Client;
 use crate::harness::fake::FakeBackend;
+use crate::harness::frame::Frame;
 use crate::harness::nodeproxy::Nodeproxy;
 use crate::harness::random::Random;
 use crate::harness::wait::SOON;
@@ -193,11 +194,35 @@ fn a_million_empty_lines() {
     }
 }
 
+/// A key of which the body says that it is not there; a body of 4 GB; and nonsense as a frame.
+#[test]
+fn frames_that_cannot_be() {
+    let mut street = Street::new();
+    let body = |len: [u8; 4]| [&[0x80, 0x00, 0x00, 0x04, 0, 0, 0, 0][..], &len, &[0; 12]].concat();
+    let short = [&body([0; 4]), &b"mine"[..]].concat().repeat(100_000);
+    let outcome = street.suffers("a body that is shorter than its key", &short);
+    assert!(outcome.said.ends_with(b"Unknown command"), "{}", shown(&outcome.said));
+    assert_eq!(outcome.said.len(), 24 + 15);
+    let long = [&body([0xff; 4]), &b"mine"[..]].concat().repeat(100_000);
+    let outcome = street.suffers("a get with a value", &long);
+    assert!(outcome.said.ends_with(b"Invalid arguments"), "{}", shown(&outcome.said));
+    let mut set = Frame::store(0x01, "mine2", &vec![b'v'; 60_000_000], 0, 0).bytes();
+    let outcome = street.suffers("60 MB in a frame", &set);
+    assert!(outcome.said.ends_with(b"Too large."), "{}", shown(&outcome.said));
+    assert_eq!(outcome.said.len(), 24 + 10);
+    set.truncate(1_000_000);
+    set[8..12].copy_from_slice(&[0xff; 4]);
+    let outcome = street.suffers("4 GB of which a little comes", &set);
+    assert!(outcome.said.is_empty(), "{}", shown(&outcome.said));
+    let unknown = [&[0x80, 0x66, 0, 0, 0, 0, 0, 0, 0xff][..], &[0; 1_000_000]].concat();
+    assert!(street.suffers("4 GB of an unknown opcode", &unknown).said.is_empty());
+    let garbage = [&[0x80][..], &Random::new(2).bytes(1_000_000)].concat();
+    street.suffers("a frame of random bytes", &garbage);
+}
+
 #[test]
 fn greetings_of_other_protocols() {
     let mut street = Street::new();
-    let binary = [&[0x80, 0x00, 0x00, 0x04][..], &[0; 20], b"mine"].concat().repeat(100_000);
-    street.refuses("binary", &binary);
     let tls = [&[0x16, 0x03, 0x01, 0x02, 0x00][..], &Random::new(1).bytes(512)].concat();
     street.suffers("TLS", &tls);
     for http in

@@ -57,6 +57,8 @@ fn quiet_gets_share_a_line_to_their_backend() {
     let proxy = Nodeproxy::start(&[backend.address()]);
     let mut client = proxy.connect();
     proxy.connect().ask(b"set k7 1 0 5\r\nvalue\r\n", b"STORED\r\n");
+    // Of a client whose values are not known no more is asked than fits if they are long.
+    assert_eq!(ask(&mut client, &Frame::new(0x00, "k7")).value, b"value");
     let key = |at: usize| format!("k{at}");
     let mut bytes: Vec<_> =
         (0..20).flat_map(|at| Frame::new(0x0d, key(at)).opaque(at as u32).bytes()).collect();
