@@ -49,8 +49,7 @@ fn frames(pool: &mut BufferPool, mut ring: RingBuf) -> Vec<u8> {
     let mut parser = FrameParser::new(VALUE_BYTES_MAX);
     while !ring.is_empty() {
         let step = parser.advance(&ring, &mut scratch);
-        let mut is_over = false;
-        let (text, key, len) = match step {
+        let (text, key, len, is_over) = match step {
             Step::Partial { .. } | Step::Binary | Step::Unterminated => break,
             Step::Skip(count) => {
                 ring.consume(count);
@@ -60,14 +59,11 @@ fn frames(pool: &mut BufferPool, mut ring: RingBuf) -> Vec<u8> {
                 ring.consume(request.line_len);
                 continue;
             }
-            Step::Refused { refusal, len, .. } => {
-                is_over = refusal.is_final();
-                (refusal.text(), 0..0, len)
-            }
+            Step::Refused { refusal, len, .. } => (refusal.text(), 0..0, len, refusal.is_final()),
             Step::Request(request) => {
-                is_over = request.op.command == Command::Quit;
+                let is_over = request.op.command == Command::Quit;
                 let text: &[u8] = if is_over { b"OK\r\n" } else { answer(&request.op) };
-                (text, request.op.key, request.len)
+                (text, request.op.key, request.len, is_over)
             }
         };
         let key = ring.slice(key, &mut scratch);
