@@ -28,7 +28,7 @@ pub const RESET: &[u8] = b"RESET\r\n";
 pub const VERSION: &str = "1.6.45";
 
 /// To `version`, in one word: there are clients that split the line at its blanks.
-pub const VERSION_REPLY: &[u8] = b"VERSION 1.6.45-nodeproxy\r\n";
+pub const VERSION_REPLY: &[u8] = b"VERSION 1.6.45\r\n";
 
 /// The question whether a backend is well: every memcached answers it, and at once.
 pub const VERSION_REQUEST: &[u8] = b"version\r\n";

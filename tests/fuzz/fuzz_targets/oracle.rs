@@ -80,7 +80,7 @@ fn frames(pool: &mut BufferPool, mut ring: RingBuf) -> Vec<u8> {
 fn answer(line: &Op) -> &'static [u8] {
     match line.command {
         Command::Get | Command::Gets | Command::Gat | Command::Gats => b"END\r\n",
-        Command::Version => b"VERSION 1.6.45-nodeproxy\r\n",
+        Command::Version => b"VERSION 1.6.45\r\n",
         Command::MetaNoop => b"MN\r\n",
         Command::Stats | Command::Quit => b"",
         Command::MetaDebug => b"EN\r\n",

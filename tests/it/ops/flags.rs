@@ -170,7 +170,7 @@ fn a_container_is_told_by_its_environment() {
     command.env("NODEPROXY_PORT", "0").env("NODEPROXY_COLOUR", "red");
     let process = Process::start(&mut command).expect("nodeproxy starts");
     let address = process.find_in_log(listening_on).unwrap_or_else(|| panic!("{}", process.log()));
-    Client::connect(address).ask(b"version\r\n", b"VERSION 1.6.45-nodeproxy\r\n");
+    Client::connect(address).ask(b"version\r\n", b"VERSION 1.6.45\r\n");
     for told in [
         "cannot resolve \"not-yet.invalid\"",
         "placement rendezvous",

@@ -452,7 +452,7 @@ impl Peer {
             (Question::Extend { key, how, .. }, "NOT_STORED" | "NS") => {
                 beliefs.check_list_exists(key, *how == How::Add);
             }
-            (Question::Version, "VERSION 1.6.45-nodeproxy") => {}
+            (Question::Version, "VERSION 1.6.45") => {}
             (Question::Nonsense, "CLIENT_ERROR bad command line format") => {}
             (Question::Fence, "MN") | (Question::Verbosity, "OK") | (Question::Stats, "END") => {}
             (question, _) => panic!("{question:?} was answered {line:?}"),

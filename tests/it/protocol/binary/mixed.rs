@@ -123,7 +123,7 @@ fn statistics_are_frames_of_a_name_and_a_value_each() {
         assert!(found, "{argument}: {name}");
     }
     let version = ask(&mut client, &Frame::new(0x0b, ""));
-    assert_eq!(version.value, b"1.6.45-nodeproxy");
+    assert_eq!(version.value, b"1.6.45");
 }
 
 /// All of them are told, and the client once; of a failure also when it asked quietly.
