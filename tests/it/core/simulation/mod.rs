@@ -13,6 +13,7 @@
 mod answer;
 mod beliefs;
 mod finish;
+mod frames;
 mod outage;
 mod peer;
 mod pipe;

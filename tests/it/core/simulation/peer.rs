@@ -3,9 +3,10 @@
 
 use super::answer::{self, Part};
 use super::beliefs::{Beliefs, MISSING};
+use super::frames::{self, Frames};
 use super::pipe::Pipe;
 use super::plan::{LARGE, Mood, Plan, TIMEOUT};
-use super::question::{How, Manner, Question, Value};
+use super::question::{How, Manner, NO_ROOM, Question, Value};
 use crate::harness::random::Random;
 use nodeproxy::time::Time;
 use std::collections::VecDeque;
@@ -15,7 +16,6 @@ const KEYS: usize = 6;
 /// Keys of the longest retrieval.
 const KEYS_AT_ONCE: usize = 24;
 
-const NO_ROOM: &str = "SERVER_ERROR out of memory writing get response";
 const TOO_MANY: &str = "SERVER_ERROR too many connections";
 
 /// A question that has not been answered.
@@ -43,6 +43,8 @@ pub(super) struct Peer {
     arrived: usize,
     /// Bytes from the proxy that are no whole answer yet.
     received: Pipe,
+    /// It speaks the binary protocol.
+    frames: Option<Frames>,
     /// It will ask no more.
     pub(super) ended: bool,
     /// Since when the oldest question has been waited for in earnest.
@@ -70,6 +72,7 @@ impl Peer {
             written: 0,
             arrived: 0,
             received: Pipe::default(),
+            frames: None,
             ended: false,
             since: now,
             heard_at: now,
@@ -77,6 +80,11 @@ impl Peer {
             reads: true,
             always_read: true,
         }
+    }
+
+    /// The same client, in the binary protocol.
+    pub(super) fn in_frames(self) -> Self {
+        Self { frames: Some(Frames::default()), ..self }
     }
 
     pub(super) fn state(&self) -> String {
@@ -105,9 +113,10 @@ impl Peer {
         !self.ended && self.unsent.len() < 100_000 && self.asked.len() < 200
     }
 
-    /// What may take several timeouts has not been waited for until now.
+    /// What may take several timeouts has not been waited for until now. In frames each key is a
+    /// request of its own, with a timeout of its own.
     pub(super) fn be_patient(&mut self, now: Time) {
-        if self.plan.is_tight() {
+        if self.plan.is_tight() || self.frames.is_some() {
             self.since = now;
         }
     }
@@ -125,7 +134,9 @@ impl Peer {
     /// Asks something.
     pub(super) fn ask_any(&mut self, rng: &mut Random, now: Time) {
         let question = self.think(rng);
-        if matches!(&question, Question::Set { meta: Manner::Classic, .. }) && rng.one_in(5) {
+        let is_line = self.frames.is_none();
+        let is_set = matches!(&question, Question::Set { meta: Manner::Classic, .. });
+        if is_set && is_line && rng.one_in(5) {
             return self.set_silently(&question, rng);
         }
         let fenced = question.is_quiet();
@@ -158,7 +169,10 @@ impl Peer {
     pub(super) fn ask(&mut self, question: Question, rng: &mut Random, now: Time) {
         self.serial += 1;
         let opaque = self.serial;
-        self.write(&question.text(opaque, rng));
+        match self.frames {
+            None => self.write(question.text(opaque, rng).as_bytes()),
+            Some(_) => self.write(&frames::ask(&question, opaque, rng)),
+        }
         if self.asked.is_empty() {
             self.since = now;
         }
@@ -209,14 +223,15 @@ impl Peer {
     /// Nobody will say whether it was done.
     fn set_silently(&mut self, question: &Question, rng: &mut Random) {
         if let Question::Set { key, value, .. } = question {
-            self.write(&question.text(0, rng).replacen("\r\n", " noreply\r\n", 1));
+            let text = question.text(0, rng).replacen("\r\n", " noreply\r\n", 1);
+            self.write(text.as_bytes());
             self.beliefs.floats(key, value.serial);
         }
     }
 
-    fn write(&mut self, text: &str) {
-        self.unsent.push(text.as_bytes());
-        self.written += text.len();
+    fn write(&mut self, bytes: &[u8]) {
+        self.unsent.push(bytes);
+        self.written += bytes.len();
     }
 
     /// Sends the first `most` bytes of what it has to say, if there are any.
@@ -254,7 +269,19 @@ impl Peer {
 
     /// Takes what the proxy sent, and checks every answer that is whole.
     pub(super) fn receive(&mut self, bytes: &Pipe, now: Time) {
-        self.received.push(bytes.front());
+        match &mut self.frames {
+            // That there are too many clients is said before one has said anything.
+            Some(frames) if !self.refused => {
+                let asked = &self.asked;
+                let question = |opaque| {
+                    let found = asked.iter().find(|it| it.opaque == u64::from(opaque));
+                    assert!(found.is_some() || self.ended, "unasked: {opaque}");
+                    found.map(|it| &it.question)
+                };
+                frames.receive(bytes.front(), question, &mut self.received);
+            }
+            _ => self.received.push(bytes.front()),
+        }
         // Values that are asked for again come one by one, each within the timeout.
         self.be_patient(now);
         while let Some(len) = self.check_one(now) {
@@ -280,7 +307,8 @@ impl Peer {
         if is_sacrificed {
             return;
         }
-        assert!(self.received.is_empty(), "half an answer: {}", self.state());
+        let is_half = self.frames.as_ref().is_some_and(|it| !it.is_empty());
+        assert!(self.received.is_empty() && !is_half, "half an answer: {}", self.state());
         assert!(!self.waits(), "closed, and owed something: {}", self.state());
         let idle = self.plan.idle_timeout;
         let is_idle = idle > 0 && now.since(self.heard_at) >= idle;
@@ -400,7 +428,10 @@ impl Peer {
     /// sent.
     fn was_lost(&mut self, asked: &Asked, line: &str) {
         if self.plan.mood == Mood::Blips && line == "SERVER_ERROR backend lost" {
-            self.lost.extend(asked.question.mark(asked.opaque));
+            self.lost.extend(match self.frames {
+                None => asked.question.mark(asked.opaque),
+                Some(_) => frames::mark(&asked.question, asked.opaque),
+            });
         }
         let beliefs = &mut self.beliefs;
         let never_sent = line == "SERVER_ERROR backend down";

@@ -4,6 +4,9 @@ use super::plan::{LARGE, VALUE_BYTES_MAX};
 use crate::harness::random::Random;
 use std::sync::OnceLock;
 
+/// A value could not be kept until its turn came.
+pub(super) const NO_ROOM: &str = "SERVER_ERROR out of memory writing get response";
+
 /// The expiries that clients ask for, seconds; the gutter's own is none of them.
 pub(super) const TTLS: [u32; 3] = [0, 30, 1000];
 

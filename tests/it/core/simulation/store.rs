@@ -16,6 +16,9 @@ impl Written {
     }
 }
 
+/// The cas number of all values, behind a blank.
+const CAS: &str = " 7";
+
 /// What a backend keeps.
 #[derive(Default)]
 pub(super) struct Store {
@@ -56,10 +59,11 @@ impl Store {
             ["version"] => "VERSION simulated\r\n".into(),
             _ if self.is_busy => "SERVER_ERROR busy\r\n".into(),
             ["verbosity", "1"] => "OK\r\n".into(),
-            ["get", keys @ ..] => self.get(keys),
-            ["gat", ttl, keys @ ..] => {
+            ["get", keys @ ..] => self.get(keys, ""),
+            ["gets", keys @ ..] => self.get(keys, CAS),
+            [verb @ ("gat" | "gats"), ttl, keys @ ..] => {
                 self.check_ttl(ttl);
-                self.get(keys)
+                self.get(keys, if *verb == "gats" { CAS } else { "" })
             }
             ["touch", key, ttl] => {
                 self.check_ttl(ttl);
@@ -89,12 +93,12 @@ impl Store {
         assert!(fits, "expiry {ttl}; gutter: {}", self.is_gutter);
     }
 
-    fn get(&self, keys: &[&str]) -> String {
+    fn get(&self, keys: &[&str], cas: &str) -> String {
         assert!(!keys.is_empty() && keys.iter().all(|key| !key.is_empty()), "{keys:?}");
         let mut reply = String::new();
         for key in keys {
             if let Some(value) = self.values.get(*key) {
-                reply += &format!("VALUE {key} 0 {}\r\n{value}\r\n", value.len());
+                reply += &format!("VALUE {key} 0 {}{cas}\r\n{value}\r\n", value.len());
             }
         }
         reply + "END\r\n"
@@ -132,11 +136,16 @@ impl Store {
     ) -> String {
         let flag = |letter: char| flags.iter().find_map(|it| it.strip_prefix(letter));
         assert!(flag('q').is_none(), "no backend is asked quietly");
+        let extends = matches!(flag('M'), Some("A" | "P"));
         match (flag('T'), flag('N')) {
-            (None, None) => assert!(!(self.is_gutter && verb == "ms"), "an expiry is missing"),
+            (None, None) => {
+                let is_kept = self.is_gutter && verb == "ms" && !extends;
+                assert!(!is_kept, "an expiry is missing");
+            }
             (ttl, other) => ttl.iter().chain(&other).for_each(|ttl| self.check_ttl(ttl)),
         }
         let opaque = flag('O').map_or(String::new(), |it| format!(" O{it}"));
+        let said: String = flags.iter().filter_map(|it| returned(it)).collect();
         let found = match verb {
             "mg" => self.values.get(key).cloned(),
             "ma" => self.count(key, flag('D').expect("a number"), written).map(|it| it.to_string()),
@@ -148,18 +157,29 @@ impl Store {
                 let verb = match flag('M') {
                     Some("A") => "append",
                     Some("P") => "prepend",
+                    Some("E") => "add",
                     _ => "set",
                 };
                 let is_new = flag('N').is_some() && !self.values.contains_key(key);
                 let written = self.write(if is_new { "set" } else { verb }, key, value, written);
-                return if written { format!("HD{opaque}\r\n") } else { format!("NS{opaque}\r\n") };
+                return if written { format!("HD{said}\r\n") } else { format!("NS{opaque}\r\n") };
             }
         };
         match found {
-            Some(value) => format!("VA {}{opaque}\r\n{value}\r\n", value.len()),
+            Some(_) if !flags.contains(&"v") => format!("HD{said}\r\n"),
+            Some(value) => format!("VA {}{said}\r\n{value}\r\n", value.len()),
             None if verb == "mg" => "EN\r\n".into(),
             None => format!("NF{opaque}\r\n"),
         }
+    }
+}
+
+/// What is returned for a flag.
+fn returned(flag: &str) -> Option<String> {
+    match flag {
+        "c" => Some(" c7".into()),
+        "f" => Some(" f0".into()),
+        _ => flag.starts_with('O').then(|| format!(" {flag}")),
     }
 }
 

@@ -97,11 +97,12 @@ impl World {
         }
     }
 
-    /// The process does not run, and is late for everything then.
+    /// The process does not run, and is late for everything then. What it had not yet asked has its
+    /// whole timeout then, also the keys of a retrieval whose other keys were late.
     fn stop_for_a_while(&mut self) {
         let now = self.shell.now.after(self.rng.below(3_000_000) as u64);
         self.shell.now = now;
-        self.peers.iter_mut().for_each(|peer| peer.be_patient(now));
+        self.peers.iter_mut().for_each(|peer| peer.since = now);
     }
 
     fn pass_some(&mut self, most: usize) {
@@ -121,6 +122,7 @@ impl World {
         let there = self.shell.driver.proxy.holdings().clients;
         let name = self.shell.open(0);
         let peer = Peer::new(name, &self.plan, max > 0 && there >= max, self.shell.now);
+        let peer = if self.rng.one_in(3) { peer.in_frames() } else { peer };
         self.peers.push(peer);
     }
 
