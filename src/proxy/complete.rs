@@ -41,6 +41,9 @@ pub(super) fn accept<S>(
         }
     }
     link.in_flight.pop();
+    if outcome.status == Status::Error && pending.kind.is_meta() {
+        backend.tell_of_lack();
+    }
     if !pending.kind.lost_value(outcome.status) {
         return Ok(());
     }

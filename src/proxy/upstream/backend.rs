@@ -114,8 +114,13 @@ impl Backend {
     /// commands.
     pub(in crate::proxy) fn note_lack(&mut self, command: Command) {
         self.lacks |= 1 << command as u32;
-        // Clients that speak the binary protocol can do nothing but read then.
-        if command == Command::MetaSet && !self.told_of_lack {
+    }
+
+    /// It answered a meta command with `ERROR`. Clients that speak the binary protocol can do
+    /// nothing but read then, which the log tells once.
+    #[cold]
+    pub(in crate::proxy) fn tell_of_lack(&mut self) {
+        if !self.told_of_lack {
             self.told_of_lack = true;
             warn!("backend {} has no meta commands: it is older than memcached 1.6", self.name);
         }

@@ -109,6 +109,22 @@ fn what_an_old_memcached_lacks_is_an_unknown_command_and_gets_are_served() {
 }
 
 #[test]
+fn a_memcached_that_cannot_delete_for_frames_is_told_of_once() {
+    let backend = FakeBackend::with(|asked| match asked.verb() {
+        b"md" | b"ma" | b"mg" => Act::Say(b"ERROR\r\n".to_vec()),
+        _ => Act::Answer,
+    });
+    let mut proxy = Nodeproxy::start(&[backend.address()]);
+    let mut client = proxy.connect();
+    let touch = Frame { extras: vec![0; 4], ..Frame::new(0x1c, "k") };
+    for frame in [Frame::new(0x04, "k"), touch, Frame::count(0x05, "k", 1, 0, 0)] {
+        assert_eq!(ask(&mut client, &frame).status, 0x81, "{frame:?}");
+    }
+    let log = proxy.process().log();
+    assert_eq!(log.matches("has no meta commands").count(), 1, "{log}");
+}
+
+#[test]
 fn errors_of_a_backend_have_the_codes_that_memcached_has_for_them() {
     for (said, status) in [
         ("SERVER_ERROR object too large for cache\r\n", 0x03),
